@@ -1,0 +1,184 @@
+"""The reference engine: plain NumPy, one function per equation. It is the definition.
+
+The equations are those of `ns4d.program.nodes`, (1) to (6); docs/numerics.md says them in full.
+It is never made faster at the cost of being read. Every sum is an int64, exact in any order:
+`Program` and `Arithmetic` have proved that none can overflow.
+
+Axes      b batch, h channel, n stored mode, l time step, i in, o out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import final
+
+import numpy as np
+from jaxtyping import Int64
+
+from ns4d.engines.state import State, zero_state
+from ns4d.numerics import (
+    SYNAPSE_SHIFT,
+    Arithmetic,
+    ProductRounding,
+    saturate,
+    shift_nearest,
+    shift_toward_zero,
+)
+from ns4d.program import S4D, Dense, Descale, Program
+from ns4d.program.tokens import admit_sequences
+
+States = Int64[np.ndarray, "b h n"]
+
+
+@final
+class Reference:
+    """The engine that all others must equal, bit by bit."""
+
+    @property
+    def name(self) -> str:
+        """For reports and for errors."""
+        return "reference"
+
+    def initial_state(self, program: Program, batch: int) -> State:
+        """The state of so many streams before the first token: all zeros."""
+        return zero_state(program, batch)
+
+    def step(
+        self, program: Program, state: State, u: Int64[np.ndarray, "b i"]
+    ) -> tuple[State, Int64[np.ndarray, "b classes"]]:
+        """One token for every stream; see `Engine.step`."""
+        after, scores, _ = advance(program, state, u)
+        return after, scores
+
+
+def trace(program: Program, sequences: np.ndarray) -> dict[str, Int64[np.ndarray, "b l _"]]:
+    """The messages that every node sends, for comparison layer by layer.
+
+    Args:
+        program: What to run.
+        sequences: (b, l, i) real numbers or messages, each from zero state.
+
+    Returns:
+        Node name -> (b, l, o) messages.
+
+    Raises:
+        ShapeError: Not of shape (b, l, i), or neither floats nor integers.
+        RangeError: An illegal value.
+    """
+    u = admit_sequences(program.arithmetic, program.input, sequences)
+    state = zero_state(program, len(u))
+    sent = {
+        node.name: np.zeros((*u.shape[:2], node.outputs), np.int64) for node in program.nodes
+    }
+    for k in range(u.shape[1]):
+        state, _, messages = advance(program, state, u[:, k])
+        for name, m in messages.items():
+            sent[name][:, k] = m
+    return sent
+
+
+def advance(
+    program: Program, state: State, u: Int64[np.ndarray, "b i"]
+) -> tuple[State, Int64[np.ndarray, "b classes"], dict[str, Int64[np.ndarray, "b _"]]]:
+    """One token through the whole program: (1) to (6) in order.
+
+    Args:
+        program: What to run.
+        state: Before the token.
+        u: Messages from (0).
+
+    Returns:
+        The state after the token, the scores, and what each node sent.
+    """
+    m, sent = u, {}
+    x_re, x_im = dict(state.x_re), dict(state.x_im)
+    for node in program.nodes:
+        if isinstance(node, Dense):
+            v = accumulate(node.weight, m) + node.bias
+        else:
+            update, reduce = NEURON[program.arithmetic.product_rounding]
+            x = update(node, x_re[node.name], x_im[node.name], m)
+            x_re[node.name], x_im[node.name] = (
+                _sealed(saturate(part, program.arithmetic.state_bits)) for part in x
+            )
+            v = reduce(node, x_re[node.name], x_im[node.name], m)
+        m = descale(program.arithmetic, node.descale, v)
+        sent[node.name] = m
+    r = _sealed(state.r + accumulate(program.readout.weight, m))
+    after = State(x_re, x_im, r, state.tokens_seen + 1)
+    return after, r + after.tokens_seen * program.readout.bias, sent
+
+
+def update_each_toward_zero(
+    node: S4D, x_re: States, x_im: States, u: Int64[np.ndarray, "b h"]
+) -> tuple[States, States]:
+    """(1), (2) before saturation: every product is shifted toward zero by itself."""
+    t, sa, sb, u = shift_toward_zero, node.a_shift, node.b_shift[:, None], u[:, :, None]
+    return (
+        t(node.a_re * x_re, sa) - t(node.a_im * x_im, sa) + t(node.b_re * u, sb),
+        t(node.a_re * x_im, sa) + t(node.a_im * x_re, sa) + t(node.b_im * u, sb),
+    )
+
+
+def reduce_each_toward_zero(
+    node: S4D, x_re: States, x_im: States, u: Int64[np.ndarray, "b h"]
+) -> Int64[np.ndarray, "b h"]:
+    """(3), from the new state: every product is shifted toward zero by itself."""
+    t, sc, sd = shift_toward_zero, node.c_shift[:, None], node.d_shift
+    y = t(node.c_re * x_re, sc) - t(node.c_im * x_im, sc)
+    return y.sum(axis=2) + t(node.d * u, sd)
+
+
+def update_sum_nearest(
+    node: S4D, x_re: States, x_im: States, u: Int64[np.ndarray, "b h"]
+) -> tuple[States, States]:
+    """(1), (2) before saturation: an exact sum over the larger exponent, shifted once."""
+    sa, sb, u = node.a_shift, node.b_shift[:, None], u[:, :, None]
+    s = np.maximum(sa, sb)
+    re = ((node.a_re * x_re - node.a_im * x_im) << (s - sa)) + ((node.b_re * u) << (s - sb))
+    im = ((node.a_re * x_im + node.a_im * x_re) << (s - sa)) + ((node.b_im * u) << (s - sb))
+    return shift_nearest(re, s), shift_nearest(im, s)
+
+
+def reduce_sum_nearest(
+    node: S4D, x_re: States, x_im: States, u: Int64[np.ndarray, "b h"]
+) -> Int64[np.ndarray, "b h"]:
+    """(3), from the new state: an exact sum over the larger exponent, shifted once."""
+    sc, sd = node.c_shift, node.d_shift
+    s = np.maximum(sc, sd)
+    y = (node.c_re * x_re - node.c_im * x_im).sum(axis=2)
+    return shift_nearest((y << (s - sc)) + ((node.d * u) << (s - sd)), s)
+
+
+def accumulate(
+    weight: Int64[np.ndarray, "o i"], m: Int64[np.ndarray, "b i"]
+) -> Int64[np.ndarray, "b o"]:
+    """The sum of (5) and (6): Σ_i W_oi·m_i."""
+    return m @ weight.T
+
+
+def descale(
+    arithmetic: Arithmetic, descale: Descale, v: Int64[np.ndarray, "b o"]
+) -> Int64[np.ndarray, "b o"]:
+    """(4): from accumulators to messages."""
+    shifted = SYNAPSE_SHIFT[arithmetic.synapse_rounding](v * descale.multiplier, descale.shift)
+    lowest = 0 if descale.relu else -descale.limit
+    return np.clip(shifted, lowest, descale.limit)
+
+
+Update = Callable[[S4D, np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+Reduce = Callable[[S4D, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+
+NEURON: Mapping[ProductRounding, tuple[Update, Reduce]] = MappingProxyType(
+    {
+        ProductRounding.EACH_TOWARD_ZERO: (update_each_toward_zero, reduce_each_toward_zero),
+        ProductRounding.SUM_NEAREST: (update_sum_nearest, reduce_sum_nearest),
+    }
+)
+
+
+def _sealed(array: np.ndarray) -> np.ndarray:
+    """Read-only from here on, so that `State` need not copy it."""
+    array.setflags(write=False)
+    return array

@@ -1,0 +1,41 @@
+"""Integer arithmetic: primitives, formats, profiles. Normative text: docs/numerics.md."""
+
+from ns4d.numerics.arithmetic import (
+    LOIHI2,
+    PROFILES,
+    SYNAPSE_SHIFT,
+    WIDE,
+    Arithmetic,
+    ProductRounding,
+    SynapseRounding,
+)
+from ns4d.numerics.formats import Format, nearest, quantize
+from ns4d.numerics.primitives import (
+    PRODUCT_MAX,
+    SHIFT_MAX,
+    largest,
+    saturate,
+    shift_floor,
+    shift_nearest,
+    shift_toward_zero,
+)
+
+__all__ = [
+    "LOIHI2",
+    "PRODUCT_MAX",
+    "PROFILES",
+    "SHIFT_MAX",
+    "SYNAPSE_SHIFT",
+    "WIDE",
+    "Arithmetic",
+    "Format",
+    "ProductRounding",
+    "SynapseRounding",
+    "largest",
+    "nearest",
+    "quantize",
+    "saturate",
+    "shift_floor",
+    "shift_nearest",
+    "shift_toward_zero",
+]

@@ -1,0 +1,1 @@
+def to_text(p): return p.digest

@@ -1,0 +1,29 @@
+"""Diagonal state-space models: spectra, discretization, kernel, convolution, recurrence."""
+
+from ns4d.ssm.convolution import convolve
+from ns4d.ssm.initial import legs_spectrum, linear_spectrum, inverse_spectrum
+from ns4d.ssm.s4d import (
+    DiscreteSSM,
+    advance,
+    discretize_bilinear,
+    discretize_zoh,
+    kernel,
+    powers,
+    respond,
+    scan,
+)
+
+__all__ = [
+    "DiscreteSSM",
+    "advance",
+    "convolve",
+    "discretize_bilinear",
+    "discretize_zoh",
+    "inverse_spectrum",
+    "kernel",
+    "legs_spectrum",
+    "linear_spectrum",
+    "powers",
+    "respond",
+    "scan",
+]

@@ -1,0 +1,78 @@
+"""Find where a training went non-finite: which layer, in which direction."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ns4d.errors import TrainingError
+
+
+def non_finite_error(network: nn.Module, step: int, tokens: Tensor) -> TrainingError:
+    """Explain a non-finite loss or gradient.
+
+    Looks in the order in which trouble spreads: parameters, activations of a forward pass over
+    the same tokens, gradients.
+
+    Args:
+        network: The network as it stood at the step.
+        step: Step at which the loss or the gradient was found to be non-finite.
+        tokens: The batch of that step.
+
+    Returns:
+        The error to raise.
+    """
+    place = (
+        _first_bad_parameter(network)
+        or _first_bad_activation(network, tokens)
+        or _first_bad_gradient(network)
+        or "the loss"
+    )
+    return TrainingError(
+        f"step {step}",
+        expected="a finite loss and gradient",
+        got=f"NaN or infinity, first in {place}",
+        fix="Lower optimizer.rate and optimizer.ssm_rate (half is a good start) or "
+        "optimizer.clip, and train again; the last checkpoint is intact.",
+    )
+
+
+def _finite(tensor: Tensor) -> bool:
+    return bool(torch.isfinite(tensor).all())
+
+
+def _first_bad_parameter(network: nn.Module) -> str | None:
+    for name, parameter in network.named_parameters():
+        if not _finite(parameter):
+            return f"the parameter {name}"
+    return None
+
+
+def _first_bad_gradient(network: nn.Module) -> str | None:
+    for name, parameter in network.named_parameters():
+        if parameter.grad is not None and not _finite(parameter.grad):
+            return f"the gradient of {name}"
+    return None
+
+
+@torch.no_grad()
+def _first_bad_activation(network: nn.Module, tokens: Tensor) -> str | None:
+    if not _finite(tokens):
+        return "the input tokens"
+    bad: list[str] = []
+
+    def watch(name: str, module: nn.Module) -> None:
+        def check(module: nn.Module, inputs: object, output: object) -> None:
+            if isinstance(output, Tensor) and not _finite(output):
+                bad.append(name)
+
+        handles.append(module.register_forward_hook(check))
+
+    handles: list[torch.utils.hooks.RemovableHandle] = []
+    for name, module in network.named_modules():
+        if name:
+            watch(name, module)
+    network(tokens)
+    for handle in handles:
+        handle.remove()
+    return f"the output of {bad[0]}" if bad else None

@@ -1,0 +1,79 @@
+"""Several processes, one training: what `torchrun` sets up, read in one place."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch import distributed as dist
+
+from ns4d.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Processes:
+    """This process among all.
+
+    Args:
+        rank: Its number, from 0.
+        count: How many there are.
+        local: Its number on this machine.
+    """
+
+    rank: int = 0
+    count: int = 1
+    local: int = 0
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the process that writes files and prints."""
+        return self.rank == 0
+
+    def share(self, batch: int) -> int:
+        """Sequences per process of a batch.
+
+        Raises:
+            ConfigError: If the batch does not divide evenly.
+        """
+        if batch % self.count:
+            raise ConfigError(
+                "batch",
+                expected=f"a multiple of {self.count}, the number of processes",
+                got=str(batch),
+                fix=f"Set batch={-(-batch // self.count) * self.count}.",
+            )
+        return batch // self.count
+
+    def wrap(self, network: nn.Module) -> nn.Module:
+        """The network with gradients averaged over the processes."""
+        return nn.parallel.DistributedDataParallel(network) if self.count > 1 else network
+
+    def total(self, values: Tensor) -> Tensor:
+        """Sum over the processes."""
+        if self.count > 1:
+            dist.all_reduce(values)
+        return values
+
+    def any(self, flag: bool, device: torch.device) -> bool:
+        """Whether the flag is set in any process, so that all act alike."""
+        if self.count == 1:
+            return flag
+        return bool(self.total(torch.tensor(float(flag), device=device)).item())
+
+
+@contextmanager
+def join_processes(device: torch.device) -> Iterator[Processes]:
+    """Join the group that `torchrun` started; alone, a group of one without any set-up."""
+    count = int(os.environ.get("WORLD_SIZE", "1"))
+    if count == 1:
+        yield Processes()
+        return
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield Processes(dist.get_rank(), count, int(os.environ.get("LOCAL_RANK", "0")))
+    finally:
+        dist.destroy_process_group()

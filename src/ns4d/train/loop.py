@@ -1,0 +1,317 @@
+"""The training loop: one readable pass from a recipe to a trained network on disk.
+
+A run is a folder: `metrics.jsonl` (record), `checkpoint.safetensors` (to go on from),
+`best.safetensors` (best on the validation part; the later one on a tie). The test part is never
+looked at.
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ns4d.data import Dataset, Permutation
+from ns4d.errors import ConfigError, TrainingError
+from ns4d.model import Network
+from ns4d.train.allocator import keep_freed_memory
+from ns4d.train.augment import Hook, image_hook
+from ns4d.train.batches import SplitTensors, epoch_order, step_seed
+from ns4d.train.checkpoint import BEST, LATEST, Progress, load_checkpoint, save_checkpoint
+from ns4d.train.diagnose import non_finite_error
+from ns4d.train.display import Display
+from ns4d.train.distributed import Processes, join_processes
+from ns4d.train.evaluate import Evaluation, evaluate_tensors
+from ns4d.train.interrupt import Interrupt
+from ns4d.train.journal import Journal
+from ns4d.train.optimizer import build_optimizer, set_rates
+from ns4d.train.recipe import Recipe
+from ns4d.train.settings import to_plain
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a finished training left.
+
+    Args:
+        folder: The run's folder.
+        progress: Final counts, with the best validation accuracy.
+    """
+
+    folder: Path
+    progress: Progress
+
+
+def train(
+    recipe: Recipe,
+    dataset: Dataset,
+    folder: Path,
+    *,
+    device: torch.device | None = None,
+    hooks: Sequence[Hook] = (),
+    checkpoint_seconds: float = 60.0,
+    tensorboard: bool = False,
+    show: bool = True,
+) -> TrainingResult:
+    """Train, or go on with a training that stopped for whatever reason.
+
+    A run that is killed and started again ends with the weights of an uninterrupted one: bit for
+    bit on the same CPU with the same number of threads.
+
+    Args:
+        recipe: What to do. A folder with a checkpoint of another recipe is refused.
+        dataset: What to learn; its train part is learnt, its validation part selects.
+        folder: Where the run is written.
+        device: Where to compute; the CPU if None.
+        hooks: Further augmentations of the raw tokens, after those of the recipe.
+        checkpoint_seconds: Time between two checkpoints within an epoch.
+        tensorboard: Also write TensorBoard event files.
+        show: Whether to print progress.
+
+    Returns:
+        The folder and the final counts.
+
+    Raises:
+        ConfigError: If recipe, data and folder do not fit one another.
+        TrainingError: If the loss is not finite, or on Ctrl-C (a checkpoint is saved first).
+        ArtefactError: If a checkpoint cannot be read or written.
+    """
+    device = device or torch.device("cpu")
+    _check(recipe, dataset)
+    keep_freed_memory()
+    with join_processes(device) as processes:
+        session = _Session(recipe, dataset, folder, device, hooks, processes)
+        with (
+            Journal(folder, session.progress.step, tensorboard) as journal,
+            session.display(show) as display,
+            Interrupt() as interrupt,
+        ):
+            session.run(journal, display, interrupt, checkpoint_seconds)
+    return TrainingResult(folder, session.progress)
+
+
+def _check(recipe: Recipe, dataset: Dataset) -> None:
+    model = recipe.model
+    wanted = (dataset.inputs, len(dataset.classes))
+    if (model.inputs, model.classes) != wanted:
+        raise ConfigError(
+            "model",
+            expected=f"inputs={wanted[0]} and classes={wanted[1]}, as in {dataset.task}",
+            got=f"inputs={model.inputs} and classes={model.classes}",
+            fix=f"Set model.inputs={wanted[0]} model.classes={wanted[1]}.",
+        )
+
+
+class _Session:
+    """One process's part of a run: network, optimizer, data, and where it stands."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        dataset: Dataset,
+        folder: Path,
+        device: torch.device,
+        hooks: Sequence[Hook],
+        processes: Processes,
+    ) -> None:
+        torch.manual_seed(recipe.seed)
+        self.recipe, self.folder, self.device, self.processes = recipe, folder, device, processes
+        self.network = Network(recipe.model).to(device)
+        self.optimizer = build_optimizer(self.network, recipe.optimizer)
+        self.progress = self._resume()
+        self.parallel: nn.Module = processes.wrap(self.network)
+        self.train_part = SplitTensors(dataset.train, dataset.normalization, device)
+        self.validation = SplitTensors(dataset.validation, dataset.normalization, device)
+        self.hooks = [*_recipe_hooks(recipe, dataset, device), *hooks]
+        self.batch = min(recipe.batch, len(self.train_part))
+        self.share = processes.share(self.batch)
+        self.per_epoch = len(self.train_part) // self.batch
+        self.steps = self.per_epoch * recipe.schedule.epochs
+
+    def _resume(self) -> Progress:
+        path = self.folder / LATEST
+        if not path.exists():
+            return Progress()
+        checkpoint = load_checkpoint(path)
+        if checkpoint.recipe != self.recipe:
+            raise ConfigError(
+                str(self.folder),
+                expected="an empty folder or a run of the same recipe",
+                got=f"a run with {_difference(checkpoint.recipe, self.recipe)}",
+                fix="Choose another --out, or repeat the first command to go on with that run.",
+            )
+        checkpoint.restore(self.network, self.optimizer)
+        return checkpoint.progress
+
+    def display(self, show: bool) -> Display:
+        """The progress display of this session; only the first process shows anything."""
+        shown = show and self.processes.first
+        return Display(self.steps, self.per_epoch, self.progress.step, shown)
+
+    def run(
+        self, journal: Journal, display: Display, interrupt: Interrupt, checkpoint_seconds: float
+    ) -> None:
+        """Step until done; checkpoint in between."""
+        self._note_start(journal)
+        began, saved = time.monotonic() - self.progress.seconds, time.monotonic()
+        while self.progress.step < self.steps:
+            done = self._step()
+            self.progress = replace(done, seconds=time.monotonic() - began)
+            seen = max(done.seen, 1)
+            display.step(done.step, done.loss_sum / seen, done.correct / seen, self.batch)
+            if done.step % self.per_epoch == 0:
+                self._end_epoch(journal, display)
+            elif time.monotonic() - saved > checkpoint_seconds:
+                self._save(LATEST)
+                saved = time.monotonic()
+            stop = interrupt.requested and self.progress.step < self.steps
+            if self.processes.any(stop, self.device):
+                self._save(LATEST)
+                raise _interrupted(self.progress.step, self.steps, self.folder)
+
+    def _step(self) -> Progress:
+        step, recipe = self.progress.step, self.recipe
+        tokens, labels, lengths = self._draw(step)
+        self.network.train()
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=recipe.bfloat16):
+            logits = self.parallel(tokens, lengths)
+        loss = functional.cross_entropy(
+            logits.float(), labels, label_smoothing=recipe.label_smoothing
+        )
+        self.optimizer.zero_grad()
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), recipe.optimizer.clip)
+        value = loss.item()
+        if not (np.isfinite(value) and torch.isfinite(norm)):
+            raise non_finite_error(self.network, step, tokens)
+        set_rates(self.optimizer, recipe.schedule.factor(step, self.steps))
+        self.optimizer.step()
+        return self._count(value, logits, labels)
+
+    def _draw(self, step: int) -> tuple[Tensor, Tensor, Tensor | None]:
+        epoch, position = divmod(step, self.per_epoch)
+        order = epoch_order(len(self.train_part), self.recipe.seed, epoch)
+        start = position * self.batch + self.processes.rank * self.share
+        indices = torch.from_numpy(order[start : start + self.share]).to(self.device)
+        seed = step_seed(self.recipe.seed, step, self.processes.rank)
+        torch.manual_seed(seed)
+        return self.train_part.batch(indices, self.hooks, torch.Generator().manual_seed(seed))
+
+    def _count(self, loss: float, logits: Tensor, labels: Tensor) -> Progress:
+        correct = int((logits.argmax(1) == labels).sum())
+        now = self.progress
+        return replace(
+            now,
+            step=now.step + 1,
+            loss_sum=now.loss_sum + loss * len(labels),
+            correct=now.correct + correct,
+            seen=now.seen + len(labels),
+        )
+
+    def _end_epoch(self, journal: Journal, display: Display) -> None:
+        now = self.progress
+        sums = torch.tensor([now.loss_sum, now.correct, now.seen], device=self.device)
+        loss_sum, correct, seen = self.processes.total(sums).tolist()
+        evaluation = evaluate_tensors(self.network, self.validation, 128)
+        better = evaluation.accuracy >= now.best_accuracy
+        self.progress = replace(
+            now,
+            loss_sum=0.0,
+            correct=0,
+            seen=0,
+            best_accuracy=evaluation.accuracy if better else now.best_accuracy,
+            best_step=now.step if better else now.best_step,
+        )
+        if self.processes.first:
+            self._record(journal, display, loss_sum / seen, correct / seen, evaluation)
+        if better:
+            self._save(BEST)
+        self._save(LATEST)
+
+    def _record(
+        self, journal: Journal, display: Display, loss: float, accuracy: float, held: Evaluation
+    ) -> None:
+        epoch = self.progress.step // self.per_epoch
+        journal.write(
+            {
+                "kind": "epoch",
+                "step": self.progress.step,
+                "epoch": epoch,
+                "train_loss": loss,
+                "train_accuracy": accuracy,
+                "validation_loss": held.loss,
+                "validation_accuracy": held.accuracy,
+                "rate": self.optimizer.param_groups[1]["lr"],
+                "seconds": self.progress.seconds,
+            }
+        )
+        display.epoch(
+            f"epoch {epoch}/{self.recipe.schedule.epochs}  train loss {loss:.4f} accuracy "
+            f"{accuracy:.2%}  validation loss {held.loss:.4f} accuracy {held.accuracy:.2%}"
+        )
+
+    def _save(self, name: str) -> None:
+        if self.processes.first:
+            optimizer = self.optimizer if name == LATEST else None
+            path = self.folder / name
+            save_checkpoint(path, self.recipe, self.progress, self.network, optimizer)
+
+    def _note_start(self, journal: Journal) -> None:
+        if not self.processes.first:
+            return
+        journal.write(
+            {
+                "kind": "start",
+                "step": self.progress.step,
+                "recipe": to_plain(self.recipe),
+                "parameters": self.network.parameter_count,
+                "device": _device_name(self.device),
+                "threads": torch.get_num_threads(),
+                "processes": self.processes.count,
+                "torch": torch.__version__,
+                "python": platform.python_version(),
+                "progress": asdict(self.progress),
+            }
+        )
+
+
+def _recipe_hooks(recipe: Recipe, dataset: Dataset, device: torch.device) -> list[Hook]:
+    if not recipe.augmentation.active:
+        return []
+    order = Permutation(dataset.permutation).order(dataset.length)
+    return [image_hook(recipe.augmentation, torch.from_numpy(order).to(device))]
+
+
+def _difference(old: Recipe, new: Recipe) -> str:
+    pairs = zip(_flatten(to_plain(old)), _flatten(to_plain(new)), strict=True)
+    return ", ".join(f"{name}={was} (now {now})" for (name, was), (_, now) in pairs if was != now)
+
+
+def _flatten(plain: dict, prefix: str = "") -> list[tuple[str, object]]:
+    rows: list[tuple[str, object]] = []
+    for name, value in plain.items():
+        nested = isinstance(value, dict)
+        rows += _flatten(value, f"{prefix}{name}.") if nested else [(prefix + name, value)]
+    return rows
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return platform.processor() or platform.machine()
+
+
+def _interrupted(step: int, steps: int, folder: Path) -> TrainingError:
+    return TrainingError(
+        str(folder),
+        expected=f"{steps} steps",
+        got=f"an interrupt after step {step}",
+        fix="Everything is saved; repeat the same command to go on.",
+    )

@@ -1,0 +1,53 @@
+"""What every test gets: one thread, fixed seeds, repeatable Hypothesis, the folder of data sets."""
+
+from __future__ import annotations
+
+import os
+
+# Before torch or NumPy loads: their thread pools read it once. One thread keeps sums in one order
+# (same bits on every machine) and lets several workers share the cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+settings.register_profile(
+    "repeatable",
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],  # it measures the machine, not the test
+)
+settings.load_profile("repeatable")
+
+
+@pytest.fixture(autouse=True)
+def _fixed_seeds() -> None:
+    """Each test starts from the same random state, whatever ran before it."""
+    np.random.seed(0)
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the working tree."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder with the real data sets: NS4D_DATA, or shared/data beside the repository."""
+    named = os.environ.get("NS4D_DATA")
+    folder = Path(named) if named else REPOSITORY.parent / "shared" / "data"
+    if named and not folder.is_dir():
+        pytest.fail(f"NS4D_DATA names {folder}, which is not a folder; correct or unset it")
+    if not folder.is_dir():
+        pytest.skip(f"no data sets at {folder}; set NS4D_DATA to the folder that has them")
+    return folder

@@ -1,0 +1,133 @@
+"""The package as users get it: version, command, wheel; and the shape checks that tests rely on."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import subprocess
+import sys
+import tomllib
+import zipfile
+from itertools import chain
+from pathlib import Path
+
+import jaxtyping
+import numpy as np
+import pytest
+
+import ns4d
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+PACKAGE = REPOSITORY / "src" / "ns4d"
+PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))
+
+PLANTED = """
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float
+
+
+def last(tokens: Float[np.ndarray, "b l i"]) -> Float[np.ndarray, "b i"]:
+    return tokens[:, -1]
+
+
+def wrong(tokens: Float[np.ndarray, "b l i"]) -> Float[np.ndarray, "b i"]:
+    return tokens
+"""
+
+
+def run_module(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run `python -m …` in another process, where this working tree can be imported."""
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-m", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(PACKAGE.parent), "NO_COLOR": "1", "TERM": "dumb"},
+        timeout=120,
+        check=False,
+    )
+
+
+def test_the_version_is_stated_once_more_and_equal():
+    assert ns4d.__version__ == PROJECT["project"]["version"]
+
+
+def test_the_changelog_knows_the_version():
+    assert f"## [{ns4d.__version__}]" in (REPOSITORY / "CHANGELOG.md").read_text("utf-8")
+
+
+def test_the_public_names_exist():
+    assert ns4d.__all__ == sorted(set(ns4d.__all__))
+    assert [name for name in ns4d.__all__ if not hasattr(ns4d, name)] == []
+
+
+def test_python_dash_m_prints_help(tmp_path):
+    ran = run_module("ns4d", "--help", cwd=tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    assert "demo" in ran.stdout
+    assert ran.stderr == ""
+
+
+def test_an_unknown_command_exits_with_2_and_no_traceback(tmp_path):
+    ran = run_module("ns4d", "no-such-command", cwd=tmp_path)
+    assert ran.returncode == 2
+    assert "no-such-command" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_the_wheel_has_every_file_of_the_package(tmp_path):
+    built = run_module("hatchling", "build", "-t", "wheel", "-d", str(tmp_path), cwd=REPOSITORY)
+    assert built.returncode == 0, built.stderr
+    (wheel,) = tmp_path.glob("ns4d-*.whl")
+    packed = set(zipfile.ZipFile(wheel).namelist())
+    expected = {
+        path.relative_to(PACKAGE.parent).as_posix()
+        for path in PACKAGE.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert expected <= packed
+    assert "ns4d/py.typed" in packed
+    assert any(name.startswith("ns4d/bench/templates/") for name in packed)
+    assert any(name.endswith("licenses/LICENSE") for name in packed)
+
+
+def test_every_pin_is_exact_and_every_dependency_is_pinned():
+    lines = (REPOSITORY / "constraints.txt").read_text("utf-8").splitlines()
+    pins = [line.split("==") for line in lines if line and not line.startswith("#")]
+    assert all(len(pin) == 2 and "+" not in pin[1] for pin in pins)
+    project = PROJECT["project"]
+    wanted = chain(project["dependencies"], *project["optional-dependencies"].values())
+    assert {name.split(">=")[0] for name in wanted} <= {name for name, _ in pins}
+
+
+class TestShapeChecks:
+    """Annotations are enforced while the tests run; otherwise they would only be comments."""
+
+    @pytest.fixture
+    def planted(self, tmp_path, monkeypatch):
+        """A new module inside the package, imported the way its own modules are."""
+        (tmp_path / "planted.py").write_text(PLANTED)
+        monkeypatch.setattr(ns4d, "__path__", [*ns4d.__path__, str(tmp_path)])
+        yield importlib.import_module("ns4d.planted")
+        del sys.modules["ns4d.planted"]
+
+    def test_the_right_shape_passes(self, planted):
+        assert planted.last(np.zeros((2, 3, 4))).shape == (2, 4)
+
+    @pytest.mark.parametrize("tokens", [np.zeros((2, 3)), np.zeros((2, 3, 4), np.int64), [[[1.0]]]])
+    def test_a_wrong_argument_is_rejected(self, planted, tokens):
+        with pytest.raises(jaxtyping.TypeCheckError, match="tokens"):
+            planted.last(tokens)
+
+    def test_a_wrong_result_is_rejected(self, planted):
+        with pytest.raises(jaxtyping.TypeCheckError, match="return"):
+            planted.wrong(np.zeros((2, 3, 4)))
+
+    def test_the_modules_of_the_package_are_checked(self):
+        torch = pytest.importorskip("torch")
+        from ns4d.ssm import convolve
+
+        with pytest.raises(jaxtyping.TypeCheckError, match="parameter 'k'"):
+            convolve(torch.zeros(2, 3, 4), torch.zeros(4))
