@@ -1,0 +1,84 @@
+"""Choose integers and exponents for real numbers, so that nothing can overflow.
+
+    mantissas   v ≈ m · 2^-s     the largest |m| of a channel uses the full width           (1)
+    multiplier  g ≈ q · 2^-e     one exponent e for all channels, q per channel             (2)
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from ns4d.errors import RangeError
+from ns4d.numerics import nearest
+
+EXPONENT_MAX = 62
+
+
+def floor_log2(values: Float[np.ndarray, "..."]) -> Int[np.ndarray, "..."]:
+    """⌊log2 v⌋ of positive values, exact at powers of two."""
+    return np.frexp(values)[1] - 1
+
+
+def mantissas(
+    values: Float[np.ndarray, "h k"], largest: int, shift_max: Int[np.ndarray, " h"]
+) -> tuple[Int[np.ndarray, "h k"], Int[np.ndarray, " h"]]:
+    """(1) per channel.
+
+    Args:
+        values: Real numbers, one channel per row, none beyond `largest`.
+        largest: Largest integer of the format.
+        shift_max: Largest shift allowed in each row.
+
+    Returns:
+        The integers and the shift of each row, at least 0.
+    """
+    peak = np.abs(values).max(1)
+    safe = np.where(peak > 0, peak, 1.0)
+    shift = np.clip(floor_log2(largest / safe), 0, shift_max).astype(np.int64)
+    integers = nearest(np.ldexp(values, shift[:, None]))
+    return np.clip(integers, -largest, largest), shift
+
+
+def multipliers(
+    gain: Float[np.ndarray, " o"], largest: int, where: str
+) -> tuple[Int[np.ndarray, " o"], int]:
+    """(2) for one node.
+
+    Args:
+        gain: Real factors from accumulator to message, at least 0.
+        largest: Largest multiplier.
+        where: Name of the node, for errors.
+
+    Returns:
+        Multipliers, and their shared exponent.
+
+    Raises:
+        RangeError: If a factor is larger than the largest multiplier.
+    """
+    peak = gain.max()
+    if peak > largest:
+        raise RangeError(
+            f"node '{where}', multiplier",
+            expected=f"a factor of at most {largest}",
+            got=f"{peak:.3g}",
+            fix="Use more message bits or fewer accumulator bits.",
+        )
+    shift = EXPONENT_MAX if peak == 0 else min(EXPONENT_MAX, int(floor_log2(largest / peak)))
+    return np.minimum(nearest(np.ldexp(gain, shift)), largest), shift
+
+
+def message_scale(peaks: Float[np.ndarray, " o"], largest: int) -> float:
+    """The value of one integer step of a message: the calibrated maximum uses the full width."""
+    peak = float(peaks.max())
+    return peak / largest if peak > 0 else 1.0
+
+
+def message_limit(
+    peaks: Float[np.ndarray, " o"], scale: float, largest: int, headroom: float
+) -> Int[np.ndarray, " o"]:
+    """Where messages are clipped, per channel: the calibrated maximum with some headroom.
+
+    A tight limit is what lets `Program` prove the next accumulator with larger weights.
+    """
+    return np.minimum(np.ceil(headroom * peaks / scale), largest).astype(np.int64)
