@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 # Before torch or NumPy loads: their thread pools read it once. One thread keeps sums in one order
-# (same bits on every machine) and lets several workers share the cores.
+# and leaves the other cores to the processes that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import sys

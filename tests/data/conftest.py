@@ -12,9 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ns4d.data import Dataset, Split
+from ns4d.data import Dataset, Split, load_task
 from ns4d.data.pinned import PinnedFile
-from ns4d.data.smnist import load
 
 CONTENT = b"the content of a small data set"
 
@@ -22,7 +21,7 @@ CONTENT = b"the content of a small data set"
 @pytest.fixture(scope="session")
 def smnist(data_dir: Path) -> Dataset:
     """The real MNIST as sequences."""
-    return load(data_dir)
+    return load_task("smnist", data_dir)
 
 
 @pytest.fixture

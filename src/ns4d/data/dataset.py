@@ -2,6 +2,7 @@
 
 Tokens stay raw (pixels as bytes, measurements as float32); the normalization travels beside them,
 because the integer program folds it into its first layer instead of applying it to the data.
+The fields are plain arrays to the type checker: `__post_init__` refuses the wrong ones by itself.
 
 Axes      b sequence, l time step, i input channel.
 Units     raw tokens are in the units of their source; normalized tokens have none.
@@ -14,12 +15,9 @@ from dataclasses import dataclass
 from typing import final
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int64, UInt8
 
 from ns4d.data.permutation import Permutation
 from ns4d.errors import ConfigError, RangeError, ShapeError
-
-Tokens = UInt8[np.ndarray, "b l i"] | Float32[np.ndarray, "b l i"]
 
 
 @final
@@ -28,12 +26,12 @@ class Normalization:
     """token = (raw - offset) / scale, one pair per input channel.
 
     Args:
-        offset: Subtracted first, in raw units, shape (i,).
-        scale: Divided by, in raw units, positive, shape (i,).
+        offset: Subtracted first, in raw units, float64, shape (i,).
+        scale: Divided by, in raw units, positive, float64, shape (i,).
     """
 
-    offset: Float64[np.ndarray, " i"]
-    scale: Float64[np.ndarray, " i"]
+    offset: np.ndarray
+    scale: np.ndarray
 
     def __post_init__(self) -> None:
         for name, value in (("offset", self.offset), ("scale", self.scale)):
@@ -53,13 +51,13 @@ class Split:
 
     Args:
         tokens: Raw tokens, padded with 0 at the end, uint8 or float32, shape (b, l, i).
-        labels: The class of each sequence, shape (b,).
-        lengths: The number of real tokens of each sequence, 1 to l, shape (b,).
+        labels: The class of each sequence, int64, shape (b,).
+        lengths: The number of real tokens of each sequence, 1 to l, int64, shape (b,).
     """
 
-    tokens: Tokens
-    labels: Int64[np.ndarray, " b"]
-    lengths: Int64[np.ndarray, " b"]
+    tokens: np.ndarray
+    labels: np.ndarray
+    lengths: np.ndarray
 
     def __post_init__(self) -> None:
         if self.tokens.ndim != 3 or self.tokens.dtype not in (np.uint8, np.float32):

@@ -18,9 +18,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Float32, Int64, UInt8
 
-from ns4d.data.dataset import Dataset, Split, Tokens
+from ns4d.data.dataset import Dataset, Split
 from ns4d.data.measure import measure
 from ns4d.data.npz import read_npz
 from ns4d.data.own_check import (
@@ -37,6 +37,7 @@ from ns4d.data.stratify import hold_out_test, hold_out_validation
 TRAIN, VALIDATION, TEST = range(3)
 
 Parts = dict[str, np.ndarray]
+Tokens = UInt8[np.ndarray, "b l i"] | Float32[np.ndarray, "b l i"]
 
 
 def load_own(path: Path) -> Dataset:

@@ -27,6 +27,11 @@ class Engine(Protocol):
         """For reports and for errors."""
         ...
 
+    @property
+    def batch(self) -> int:
+        """How many sequences it computes best at once: time and memory, never a result."""
+        ...
+
     def initial_state(self, program: Program, batch: int) -> State:
         """The state of so many streams before the first token: all zeros."""
         ...
@@ -129,9 +134,19 @@ def run(
     u = admit_sequences(program.arithmetic, program.input, sequences)
     ends = _ends(lengths, *u.shape[:2])
     _require_safe(program, u.shape[1])
+    scores = np.zeros((len(u), len(program.classes)), np.int64)
+    for k in range(0, len(u), engine.batch):
+        part = slice(k, k + engine.batch)
+        scores[part] = _run_together(engine, program, u[part], ends[part])
+    return scores
+
+
+def _run_together(
+    engine: Engine, program: Program, u: Int64[np.ndarray, "b l i"], ends: Int64[np.ndarray, " b"]
+) -> Int64[np.ndarray, "b classes"]:
     state = engine.initial_state(program, len(u))
     scores = np.zeros((len(u), len(program.classes)), np.int64)
-    for k in range(int(ends.max(initial=0))):
+    for k in range(int(ends.max())):
         state, after = engine.step(program, state, u[:, k])
         last = ends == k + 1
         scores[last] = after[last]

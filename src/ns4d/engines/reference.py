@@ -40,6 +40,11 @@ class Reference:
         """For reports and for errors."""
         return "reference"
 
+    @property
+    def batch(self) -> int:
+        """Eight: the arrays of a layer then stay in the processor's cache."""
+        return 8
+
     def initial_state(self, program: Program, batch: int) -> State:
         """The state of so many streams before the first token: all zeros."""
         return zero_state(program, batch)
@@ -68,9 +73,7 @@ def trace(program: Program, sequences: np.ndarray) -> dict[str, Int64[np.ndarray
     """
     u = admit_sequences(program.arithmetic, program.input, sequences)
     state = zero_state(program, len(u))
-    sent = {
-        node.name: np.zeros((*u.shape[:2], node.outputs), np.int64) for node in program.nodes
-    }
+    sent = {node.name: np.zeros((*u.shape[:2], node.outputs), np.int64) for node in program.nodes}
     for k in range(u.shape[1]):
         state, _, messages = advance(program, state, u[:, k])
         for name, m in messages.items():

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
-from jaxtyping import Int64
 
 from ns4d.errors import RangeError, ShapeError
 from ns4d.program import Program
@@ -31,9 +30,9 @@ class State:
         RangeError: tokens_seen is not a count.
     """
 
-    x_re: Mapping[str, Int64[np.ndarray, "b _ _"]]
-    x_im: Mapping[str, Int64[np.ndarray, "b _ _"]]
-    r: Int64[np.ndarray, "b classes"]
+    x_re: Mapping[str, np.ndarray]
+    x_im: Mapping[str, np.ndarray]
+    r: np.ndarray
     tokens_seen: int
 
     def __post_init__(self) -> None:
@@ -171,7 +170,5 @@ def _read_only(where: str, value: object, axes: int) -> np.ndarray:
     return copy
 
 
-def _ending(
-    arrays: Mapping[str, np.ndarray], suffix: str
-) -> Iterator[tuple[str, np.ndarray]]:
+def _ending(arrays: Mapping[str, np.ndarray], suffix: str) -> Iterator[tuple[str, np.ndarray]]:
     return ((k.removesuffix(suffix), v) for k, v in arrays.items() if k.endswith(suffix))

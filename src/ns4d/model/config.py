@@ -9,8 +9,10 @@ The defaults are the paper's n-S4D: ReLU everywhere, no residual, no normalizati
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from types import MappingProxyType
 
 from ns4d.errors import ConfigError
 
@@ -46,11 +48,22 @@ class Mixer(Enum):
 
 
 class Norm(Enum):
-    """None (n-S4D); batch: after the mixer's linear map, foldable into it; layer: ends the layer."""
+    """None (n-S4D); batch: after the mixer's linear map, can be folded; layer: ends the layer."""
 
     NONE = "none"
     BATCH = "batch"
     LAYER = "layer"
+
+
+CHOICES: Mapping[str, type[Enum]] = MappingProxyType(
+    {
+        "spectrum": Spectrum,
+        "discretization": Discretization,
+        "nonlinearity": Nonlinearity,
+        "mixer": Mixer,
+        "norm": Norm,
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -94,7 +107,11 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         for name in ("inputs", "classes", "channels", "modes", "layers"):
-            self._require(name, getattr(self, name) >= 1, "an integer ≥ 1")
+            value = getattr(self, name)
+            self._require(name, type(value) is int and value >= 1, "an integer ≥ 1")
+        for name, kind in CHOICES.items():
+            names = ", ".join(f"{kind.__name__}.{member.name}" for member in kind)
+            self._require(name, isinstance(getattr(self, name), kind), f"one of {names}")
         self._require("classes", self.classes >= 2, "at least 2")
         self._require("dropout", 0 <= self.dropout < 1, "a probability in [0, 1)")
         self._require("step_min", 0 < self.step_min < math.inf, "a positive number")

@@ -1,8 +1,10 @@
 """One layer of the network: state-space model, nonlinearity, mixer.
 
-    z = φ(SSM(u))          state-space model per channel, D u included           (1)
-    m = mix(W z + bias)    over channels; batch norm, if any, before the mixer's ReLU (2)
-    o = norm(m + u)        residual and layer norm where configured              (3)
+From its input u to its output o:
+
+    z = φ(SSM(u))          state-space model per channel, D u included                  (1)
+    m = mix(W z + bias)    over channels; batch norm, if any, before the mixer's ReLU   (2)
+    o = norm(m + u)        residual and layer norm where configured                     (3)
 """
 
 from __future__ import annotations

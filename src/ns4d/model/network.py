@@ -92,6 +92,7 @@ class Network(nn.Module):
         self, token: Float[Tensor, "b i"], state: NetworkState, rate: float = 1.0
     ) -> tuple[Float[Tensor, "b classes"], NetworkState]:
         """Continue with one token: the logits after it, and the new state."""
+        self._check_one(token)
         h, states = self.encoder(token), []
         for layer, x in zip(self.layers, state.layers, strict=True):
             x, h = layer.step(x, h, rate)
@@ -114,6 +115,15 @@ class Network(nn.Module):
                 expected=f"(batch, length ≥ 1, {self.config.inputs} inputs)",
                 got=str(tuple(tokens.shape)),
                 fix="Put the batch first, time second, the token's values last.",
+            )
+
+    def _check_one(self, token: Tensor) -> None:
+        if token.ndim != 2 or token.shape[1] != self.config.inputs:
+            raise ShapeError(
+                "token",
+                expected=f"(batch, {self.config.inputs} inputs)",
+                got=str(tuple(token.shape)),
+                fix="Put the batch first, the token's values last.",
             )
 
 

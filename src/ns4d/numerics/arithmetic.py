@@ -40,9 +40,7 @@ class SynapseRounding(Enum):
 
 
 SYNAPSE_SHIFT: Mapping[SynapseRounding, Callable[[np.ndarray, Shift], np.ndarray]] = (
-    MappingProxyType(
-        {SynapseRounding.FLOOR: shift_floor, SynapseRounding.NEAREST: shift_nearest}
-    )
+    MappingProxyType({SynapseRounding.FLOOR: shift_floor, SynapseRounding.NEAREST: shift_nearest})
 )
 
 WIDTHS: Mapping[str, tuple[int, int]] = MappingProxyType(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float64, Int64
@@ -59,7 +60,9 @@ def float_array(where: str, value: object, axes: str, sizes: Sizes) -> Float64[n
     return _frozen(array, np.dtype(np.float64))
 
 
-def require_within(where: str, array: np.ndarray, low: int, high: int, fix: str) -> None:
+def require_within(
+    where: str, array: np.ndarray, low: int | float, high: int | float, fix: str
+) -> None:
     """Refuse an array with an element outside low..high, naming its index.
 
     Raises:
@@ -76,15 +79,15 @@ def require_within(where: str, array: np.ndarray, low: int, high: int, fix: str)
         )
 
 
-def integer(where: str, value: object, low: int, high: int) -> int:
+def integer(where: str, value: Any, low: int, high: int) -> int:
     """A Python integer from low to high; NumPy integers are converted, bool is refused.
 
     Raises:
         RangeError: Not an integer, or outside the range.
     """
-    if isinstance(value, int | np.integer) and not isinstance(value, bool):
-        if low <= value <= high:
-            return int(value)
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if whole and low <= value <= high:
+        return int(value)
     raise RangeError(
         where,
         expected=f"an integer from {low} to {high}",

@@ -33,9 +33,7 @@ class Metadata:
         _require("task", _is_text(self.task), "text", self.task)
         named = isinstance(self.classes, tuple) and all(map(_is_text, self.classes))
         _require("classes", named and len(self.classes) > 0, "a tuple of names", self.classes)
-        _require(
-            "provenance", isinstance(self.provenance, Mapping), "a mapping", self.provenance
-        )
+        _require("provenance", isinstance(self.provenance, Mapping), "a mapping", self.provenance)
         for key, value in self.provenance.items():
             _require(f"provenance key {key!r}", _is_text(key), "text", key)
             _require(f"provenance {key!r}", _is_scalar(value), "a finite JSON scalar", value)

@@ -13,18 +13,19 @@ t(p, s) is the profile's product shift, e(p, s) its synapse shift, clip(x, lo, h
 (1)-(3) are written for EACH_TOWARD_ZERO. Under SUM_NEAREST each right-hand side is the exact sum
 Σ p_i·2^-s_i, rounded once to nearest. (3) uses the new state; the factor 2 of 2·Re is part of c.
 
-A node holds int64 arrays, read-only copies of what it was given. It checks shapes and shifts;
-widths and accumulators depend on the profile and on the neighbours, so `Program` checks those.
+A node holds int64 arrays, read-only copies of the integer arrays it was given, whatever their
+type. It checks shapes and shifts; widths and accumulators depend on the profile and on the
+neighbours, so `Program` checks those.
 
 Axes      i in, o out, h channel, n stored mode.
 """
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64, Int64
 
 from ns4d.errors import ConfigError, ShapeError
 from ns4d.numerics import SHIFT_MAX
@@ -54,21 +55,16 @@ class InputQuantizer:
         RangeError: Not finite, or a scale that is not positive.
     """
 
-    offset: Float64[np.ndarray, " i"]
-    scale: Float64[np.ndarray, " i"]
+    offset: np.ndarray
+    scale: np.ndarray
 
     def __post_init__(self) -> None:
         sizes: Sizes = {}
         _set(self, "offset", float_array("input offset", self.offset, "i", sizes))
         _set(self, "scale", float_array("input scale", self.scale, "i", sizes))
-        smallest = np.finfo(np.float64).tiny
-        require_within(
-            "input scale",
-            self.scale,
-            smallest,
-            np.finfo(np.float64).max,
-            "A channel that never varies may use scale 1.0.",
-        )
+        smallest, largest = sys.float_info.min, sys.float_info.max
+        fix = "A channel that never varies may use scale 1.0."
+        require_within("input scale", self.scale, smallest, largest, fix)
 
     @property
     def inputs(self) -> int:
@@ -91,9 +87,9 @@ class Descale:
         RangeError: A negative multiplier or limit, or a shift outside 0..62.
     """
 
-    multiplier: Int64[np.ndarray, " o"]
+    multiplier: np.ndarray
     shift: int
-    limit: Int64[np.ndarray, " o"]
+    limit: np.ndarray
     relu: bool
 
     def __post_init__(self) -> None:
@@ -134,8 +130,8 @@ class Dense:
     """
 
     name: str
-    weight: Int64[np.ndarray, "o i"]
-    bias: Int64[np.ndarray, " o"]
+    weight: np.ndarray
+    bias: np.ndarray
     descale: Descale
 
     def __post_init__(self) -> None:
@@ -177,26 +173,24 @@ class S4D:
     """
 
     name: str
-    a_re: Int64[np.ndarray, "h n"]
-    a_im: Int64[np.ndarray, "h n"]
-    b_re: Int64[np.ndarray, "h n"]
-    b_im: Int64[np.ndarray, "h n"]
-    c_re: Int64[np.ndarray, "h n"]
-    c_im: Int64[np.ndarray, "h n"]
-    d: Int64[np.ndarray, " h"]
+    a_re: np.ndarray
+    a_im: np.ndarray
+    b_re: np.ndarray
+    b_im: np.ndarray
+    c_re: np.ndarray
+    c_im: np.ndarray
+    d: np.ndarray
     a_shift: int
-    b_shift: Int64[np.ndarray, " h"]
-    c_shift: Int64[np.ndarray, " h"]
-    d_shift: Int64[np.ndarray, " h"]
+    b_shift: np.ndarray
+    c_shift: np.ndarray
+    d_shift: np.ndarray
     descale: Descale
 
     def __post_init__(self) -> None:
         where = f"node '{node_name(self.name)}'"
         sizes: Sizes = {}
         for field in ("a_re", "a_im", "b_re", "b_im", "c_re", "c_im"):
-            _set(
-                self, field, integer_array(f"{where} {field}", getattr(self, field), "h n", sizes)
-            )
+            _set(self, field, integer_array(f"{where} {field}", getattr(self, field), "h n", sizes))
         for field in ("d", "b_shift", "c_shift", "d_shift"):
             _set(self, field, integer_array(f"{where} {field}", getattr(self, field), "h", sizes))
         for field in ("b_shift", "c_shift", "d_shift"):
@@ -232,8 +226,8 @@ class Readout:
         ShapeError: Arrays that do not agree.
     """
 
-    weight: Int64[np.ndarray, "o i"]
-    bias: Int64[np.ndarray, " o"]
+    weight: np.ndarray
+    bias: np.ndarray
 
     def __post_init__(self) -> None:
         sizes: Sizes = {}

@@ -1,4 +1,4 @@
-"""An integer program: a chain of nodes whose accumulators are proved, so that it cannot overflow."""
+"""An integer program: a chain of nodes, proved free of overflow when it is built."""
 
 from __future__ import annotations
 

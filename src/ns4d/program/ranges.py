@@ -178,7 +178,7 @@ def _modulus(re: np.ndarray, im: np.ndarray, shift: int | np.ndarray) -> np.ndar
 
 
 def _power(shift: int | np.ndarray) -> np.ndarray:
-    return 1 << _exact(np.asarray(shift))
+    return 1 << _exact(np.atleast_1d(shift))
 
 
 def _exact(array: np.ndarray) -> np.ndarray:

@@ -58,7 +58,7 @@ def take_apart(parts: Parts) -> tuple[dict[str, Any], Tensors]:
     return structure, tensors
 
 
-def put_together(structure: dict[str, Any], tensors: Tensors) -> Parts:
+def put_together(structure: Any, tensors: Tensors) -> Parts:
     """The inverse of `take_apart`. Every entry must be used.
 
     Args:
@@ -133,7 +133,7 @@ def _rebuild(entry: dict[str, Any], left: Tensors) -> Node:
     return cls(**_join(name, entry, cls, left), descale=descale)
 
 
-def _join(prefix: str, scalars: dict[str, Any], cls: Any, left: Tensors) -> dict[str, Any]:
+def _join(prefix: Any, scalars: Any, cls: Any, left: Tensors) -> dict[str, Any]:
     """The scalars of a part with its arrays, which are taken out of `left`."""
     known = [field.name for field in fields(cls) if field.name != "descale"]
     arrays = {name: left.pop(f"{prefix}/{name}") for name in known if name not in scalars}

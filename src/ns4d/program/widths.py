@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from ns4d.numerics import Arithmetic
+from collections.abc import Iterator
+
+import numpy as np
+
+from ns4d.numerics import Arithmetic, largest
 from ns4d.program.arrays import require_within
 from ns4d.program.nodes import S4D, Dense, Node, Readout
 
@@ -26,20 +30,10 @@ def require_widths(arithmetic: Arithmetic, node: Node | Readout) -> None:
         RangeError: An integer is too wide; node, field and index are named.
     """
     where = "readout" if isinstance(node, Readout) else f"node '{node.name}'"
-    fields = {field: (node, width) for field, width in WIDTH_OF[type(node)].items()}
-    if not isinstance(node, Readout):
-        for field, width in DESCALE_WIDTH_OF.items():
-            fields[field] = (node.descale, width)
-    for field, (holder, width) in fields.items():
+    for field, array, width in _stored(node):
         bits = getattr(arithmetic, width)
-        top = 2 ** (bits - 1) - 1
-        require_within(
-            f"{where} {field}",
-            getattr(holder, field),
-            -top,
-            top,
-            f"The profile '{arithmetic.name}' has {width} {bits}; quantize for it.",
-        )
+        fix = f"The profile '{arithmetic.name}' has {width} {bits}; quantize for it."
+        require_within(f"{where} {field}", array, -largest(bits), largest(bits), fix)
 
 
 def parameter_bits(arithmetic: Arithmetic, node: Node | Readout) -> int:
@@ -52,13 +46,13 @@ def parameter_bits(arithmetic: Arithmetic, node: Node | Readout) -> int:
     Returns:
         The number of bits.
     """
-    bits = sum(
-        getattr(node, field).size * getattr(arithmetic, width)
-        for field, width in WIDTH_OF[type(node)].items()
-    )
-    if isinstance(node, Readout):
-        return bits
-    return bits + sum(
-        getattr(node.descale, field).size * getattr(arithmetic, width)
-        for field, width in DESCALE_WIDTH_OF.items()
-    )
+    return sum(array.size * getattr(arithmetic, width) for _, array, width in _stored(node))
+
+
+def _stored(node: Node | Readout) -> Iterator[tuple[str, np.ndarray, str]]:
+    """Name, array and width field of everything a node stores at a width of the profile."""
+    for field, width in WIDTH_OF[type(node)].items():
+        yield field, getattr(node, field), width
+    if not isinstance(node, Readout):
+        for field, width in DESCALE_WIDTH_OF.items():
+            yield f"descale {field}", getattr(node.descale, field), width

@@ -1,7 +1,7 @@
 """Diagonal state-space models: spectra, discretization, kernel, convolution, recurrence."""
 
 from ns4d.ssm.convolution import convolve
-from ns4d.ssm.initial import legs_spectrum, linear_spectrum, inverse_spectrum
+from ns4d.ssm.initial import inverse_spectrum, legs_spectrum, linear_spectrum
 from ns4d.ssm.s4d import (
     DiscreteSSM,
     advance,

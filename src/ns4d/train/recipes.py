@@ -7,9 +7,10 @@ an hour on two CPU cores; scifar wants a GPU.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
-from ns4d.data import Permutation
+from ns4d.data import Dataset, Permutation
 from ns4d.model import ModelConfig
 from ns4d.model.config import large, small
 from ns4d.train.augment import Augmentation
@@ -63,3 +64,19 @@ SCIFAR = Recipe(
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
     {recipe.task: recipe for recipe in (DIGITS, SMNIST, PSMNIST, SCIFAR)}
 )
+
+
+def recipe_for(task: str, dataset: Dataset) -> Recipe:
+    """The built-in recipe of a task; for the user's own data, that of digits, widened to fit.
+
+    Args:
+        task: Name of a task or path of a `.npz`.
+        dataset: The task's data.
+
+    Returns:
+        A recipe whose network has the data's inputs and classes.
+    """
+    if task in RECIPES:
+        return RECIPES[task]
+    model = replace(DIGITS.model, inputs=dataset.inputs, classes=len(dataset.classes))
+    return replace(DIGITS, task=task, model=model)

@@ -1,0 +1,1 @@
+"""Measuring, tables, figures, reports: what shows the results of everything else."""

@@ -1,0 +1,99 @@
+"""Finished runs: load one with its data, evaluate it, write its record."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ns4d.bench.environment import environment
+from ns4d.data import Dataset, load_task
+from ns4d.model import Network
+from ns4d.program import load
+from ns4d.quantize import agreement, stream_split
+from ns4d.storage import write_atomically
+from ns4d.train import Recipe, evaluate, load_network
+from ns4d.train.journal import read_journal
+from ns4d.train.settings import to_plain
+
+
+@dataclass(frozen=True)
+class LoadedRun:
+    """A run's selected network, its recipe and its data."""
+
+    network: Network
+    recipe: Recipe
+    dataset: Dataset
+
+
+def load_run(run: Path, data_dir: Path | None = None) -> LoadedRun:
+    """Load a run and the data of its task.
+
+    Args:
+        run: Folder of a run.
+        data_dir: As in `ns4d.data.load_task`.
+
+    Raises:
+        ArtefactError: If the run has no readable checkpoint.
+        DataError: If the data are missing or altered.
+    """
+    network, recipe = load_network(run)
+    return LoadedRun(network, recipe, load_task(recipe.task, data_dir, recipe.permutation))
+
+
+def provenance(recipe: Recipe) -> dict[str, str | int]:
+    """What a program says about where it comes from."""
+    facts = environment()
+    return {"seed": recipe.seed, "commit": facts["commit"], "torch": facts["torch"]}
+
+
+def evaluate_run(
+    run: LoadedRun, program: Path | None, progress: Callable[[int, int], None] | None = None
+) -> dict[str, Any]:
+    """Figures on the test part, in floating point and, given a program, in integers.
+
+    Args:
+        run: The run.
+        program: An integer program for the same task.
+        progress: Called with the sequences streamed and their total.
+
+    Returns:
+        Plain values for a table or for JSON.
+    """
+    split = run.dataset.test
+    floats = evaluate(run.network, split, run.dataset.normalization)
+    facts: dict[str, Any] = {
+        "task": run.recipe.task,
+        "test_sequences": len(split),
+        "float_correct": floats.correct,
+        "float_accuracy": floats.accuracy,
+    }
+    if program is None:
+        return facts
+    integers = load(program)
+    scores = stream_split(integers, split, progress=progress)
+    counts = agreement(floats.logits, scores, split)
+    return facts | {
+        "integer_correct": counts.integer_correct,
+        "integer_accuracy": counts.integer_accuracy,
+        "agreement": counts.agreement,
+        "tokens": counts.tokens,
+        "arithmetic": integers.arithmetic.name,
+        "digest": integers.digest,
+    }
+
+
+def write_record(path: Path, folder: Path, run: LoadedRun, facts: dict[str, Any]) -> None:
+    """Write figures, recipe, training journal and environment into one JSON file."""
+    record = {
+        "origin": "measured",
+        "figures": facts,
+        "recipe": to_plain(run.recipe),
+        "parameters": run.network.parameter_count,
+        "environment": environment(),
+        "journal": read_journal(folder),
+    }
+    write_atomically(path, (json.dumps(record, indent=1) + "\n").encode())
+

@@ -1,0 +1,73 @@
+"""Result tables: one description, shown in the terminal and in the HTML report.
+
+Every table says how its numbers came about: measured, simulated, fitted, published or assumed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from ns4d.errors import ShapeError
+
+
+class Origin(Enum):
+    """How a number came about."""
+
+    MEASURED = "measured"
+    SIMULATED = "simulated"
+    FITTED = "fitted"
+    PUBLISHED = "published"
+    ASSUMED = "assumed"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text under headings.
+
+    Args:
+        title: What the table shows.
+        columns: Headings.
+        rows: One tuple per row, as long as the headings.
+        origin: How the numbers came about.
+
+    Raises:
+        ShapeError: If a row is too long or too short.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    origin: Origin = Origin.MEASURED
+
+    def __post_init__(self) -> None:
+        for index, row in enumerate(self.rows):
+            if len(row) != len(self.columns):
+                raise ShapeError(
+                    f"table {self.title!r}, row {index}",
+                    expected=f"{len(self.columns)} cells",
+                    got=str(len(row)),
+                    fix="Give every row one cell per column.",
+                )
+
+
+def print_table(table: Table, console: Console) -> None:
+    """Show a table in the terminal, numbers to the right."""
+    shown = RichTable(title=f"{table.title} ({table.origin.value})", title_justify="left")
+    for index, column in enumerate(table.columns):
+        shown.add_column(column, justify="right" if index else "left")
+    for row in table.rows:
+        shown.add_row(*row)
+    console.print(shown)
+
+
+def percent(fraction: float) -> str:
+    """A fraction as a percentage with two digits after the point.
+
+    >>> percent(0.98765)
+    '98.77 %'
+    """
+    return f"{100 * fraction:.2f} %"

@@ -1,0 +1,142 @@
+"""Time and memory of one training step: ours against the textbook's, each in its own process.
+
+Peak memory is a property of a process, so every variant runs in a fresh one: this file is both
+the parent (`compare_training_steps`) and the child (`python -m ns4d.bench.training_step`).
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ns4d.bench.textbook import textbook_forward
+from ns4d.model import ModelConfig, Network
+from ns4d.model.config import large, small
+from ns4d.train.allocator import keep_freed_memory
+from ns4d.train.optimizer import build_optimizer
+from ns4d.train.recipe import Optimizer
+
+Forward = Callable[[Network, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Size:
+    """A network with the batch that it is trained on."""
+
+    model: ModelConfig
+    batch: int
+    length: int
+
+
+def _ours(network: Network, tokens: Tensor) -> Tensor:
+    return network(tokens)
+
+
+SIZES = {"small": Size(small(), 64, 784), "large": Size(large(), 32, 1024)}
+# name -> forward pass, whether freed memory is kept as `ns4d train` does
+VARIANTS: dict[str, tuple[Forward, bool]] = {
+    "textbook": (textbook_forward, False),
+    "ns4d, default allocator": (_ours, False),
+    "ns4d": (_ours, True),
+}
+
+
+@dataclass(frozen=True)
+class StepCost:
+    """What one training step costs.
+
+    Args:
+        size: Name of the network.
+        variant: Which formulation.
+        device: Where.
+        seconds: Median time of a step, s.
+        memory: Peak memory above that before the first step, bytes.
+    """
+
+    size: str
+    variant: str
+    device: str
+    seconds: float
+    memory: int
+
+
+def compare_training_steps(steps: int = 8, rounds: int = 2) -> Iterator[StepCost]:
+    """Measure every variant at every size on every device, the best of some rounds.
+
+    Args:
+        steps: Timed steps per process.
+        rounds: Processes per variant; a neighbour's load disturbs one of them, not all.
+
+    Yields:
+        One cost per size, device and variant, as it is measured.
+    """
+    devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+    for size in SIZES:
+        for device in devices:
+            for variant in VARIANTS:
+                runs = [_in_new_process(size, variant, device, steps) for _ in range(rounds)]
+                yield min(runs, key=lambda cost: cost.seconds)
+
+
+def measure(size: str, variant: str, device: str, steps: int) -> StepCost:
+    """Measure in this process: time by the clock, memory by the process's peak."""
+    forward, keep = VARIANTS[variant]
+    if keep:
+        keep_freed_memory()
+    step = _training_step(SIZES[size], forward, torch.device(device))
+    before = _peak(device)
+    step()
+    times = []
+    for _ in range(steps):
+        start = time.perf_counter()
+        step()
+        times.append(time.perf_counter() - start)
+    return StepCost(size, variant, device, statistics.median(times), _peak(device) - before)
+
+
+def _training_step(size: Size, forward: Forward, device: torch.device) -> Callable[[], None]:
+    torch.manual_seed(0)
+    network = Network(size.model).to(device)
+    optimizer = build_optimizer(network, Optimizer())
+    tokens = torch.randn(size.batch, size.length, size.model.inputs, device=device)
+    labels = torch.randint(size.model.classes, (size.batch,), device=device)
+
+    def step() -> None:
+        loss = functional.cross_entropy(forward(network, tokens), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+
+    return step
+
+
+def _peak(device: str) -> int:
+    if device == "cuda":
+        return torch.cuda.max_memory_allocated()
+    # Linux counts ru_maxrss in KiB, macOS in bytes.
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _in_new_process(size: str, variant: str, device: str, steps: int) -> StepCost:
+    command = [sys.executable, "-m", "ns4d.bench.training_step", size, variant, device, str(steps)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return StepCost(**json.loads(done.stdout))
+
+
+if __name__ == "__main__":
+    name, kind, where, count = sys.argv[1:]
+    print(json.dumps(asdict(measure(name, kind, where, int(count)))))

@@ -1,0 +1,239 @@
+"""The command line: parse, call, print.
+
+Heavy packages are imported inside the commands, so that `ns4d --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from ns4d.errors import ConfigError, Ns4dError
+
+if TYPE_CHECKING:
+    import torch
+
+app = typer.Typer(
+    help="Train a diagonal state-space model, make it an integer program, stream it exactly.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+DataDir = Annotated[
+    Path | None, typer.Option("--data-dir", help="Folder with data sets; else NS4D_DATA, else download.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
+Threads = Annotated[int, typer.Option(min=0, help="CPU threads for PyTorch; 0 is all cores.")]
+
+
+def main() -> None:
+    """Run a command; an error that ns4d raises on purpose becomes one line and exit code 1."""
+    try:
+        app()
+    except Ns4dError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        raise SystemExit(130) from None
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the run, program and report.")] = Path(
+        "runs/demo"
+    ),
+    as_json: AsJson = False,
+) -> None:
+    """Train on bundled digits, quantize, stream every test digit, write a report."""
+    from ns4d.bench.tables import print_table
+    from ns4d.demo import run_demo
+
+    result = run_demo(out, lambda line: print(line, file=sys.stderr))
+    if as_json:
+        print(json.dumps(result.plain()))
+        return
+    print_table(result.table, Console())
+    print(f"program  {result.program}\nreport   {result.report}")
+
+
+@app.command()
+def train(
+    task: Annotated[str, typer.Argument(help="A task, or the path of your own .npz.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="NAME=VALUE, as in schedule.epochs=3")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the run; runs/TASK if left out.")] = None,
+    data_dir: DataDir = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, or auto")] = "auto",
+    threads: Threads = 0,
+    tensorboard: Annotated[bool, typer.Option(help="Also write TensorBoard files.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train a network; the same command again goes on where it stopped."""
+    from ns4d.data import load_task
+    from ns4d.train import override
+    from ns4d.train import train as run_training
+    from ns4d.train.recipes import recipe_for
+
+    chosen = _device(device, threads)
+    dataset = load_task(task, data_dir)
+    recipe = override(recipe_for(task, dataset), overrides or [])
+    if recipe.permutation is not None and recipe.permutation.value != dataset.permutation:
+        dataset = load_task(task, data_dir, recipe.permutation)
+    folder = out or Path("runs") / Path(task).stem
+    result = run_training(recipe, dataset, folder, device=chosen, tensorboard=tensorboard)
+    summary = {
+        "run": str(folder),
+        "steps": result.progress.step,
+        "validation_accuracy": result.progress.best_accuracy,
+        "seconds": result.progress.seconds,
+    }
+    _print_facts(summary, as_json)
+
+
+@app.command()
+def quantize(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    ptq: Annotated[bool, typer.Option("--ptq", help="Post-training quantization.")] = False,
+    profile: Annotated[str, typer.Option(help="Arithmetic profile: loihi2 or wide.")] = "loihi2",
+    sequences: Annotated[int, typer.Option(min=1, help="Calibration sequences.")] = 64,
+    out: Annotated[Path | None, typer.Option(help="Program file; RUN/PROFILE.ns4d if left out.")] = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Turn a trained network into an integer program."""
+    from ns4d.bench.runs import load_run, provenance
+    from ns4d.program import save
+    from ns4d.quantize import post_training_quantize
+
+    if not ptq:
+        raise ConfigError("quantize", expected="a method", got="none", fix="Add --ptq.")
+    arithmetic = _profile(profile)
+    loaded = load_run(run, data_dir)
+    program = post_training_quantize(
+        loaded.network,
+        loaded.dataset,
+        arithmetic,
+        sequences=sequences,
+        provenance=provenance(loaded.recipe),
+    )
+    path = out or run / f"{profile}.ns4d"
+    save(program, path)
+    facts = {"program": str(path), "bytes": path.stat().st_size, "digest": program.digest}
+    _print_facts(facts, as_json)
+
+
+@app.command()
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    program: Annotated[
+        Path | None, typer.Option(help="Also stream this integer program and compare.")
+    ] = None,
+    record: Annotated[Path | None, typer.Option(help="Write figures and training record here.")] = None,
+    data_dir: DataDir = None,
+    threads: Threads = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Accuracy on the whole official test part: float, and integer token by token."""
+    from ns4d.bench.runs import evaluate_run, load_run, write_record
+
+    _device("cpu", threads)
+    loaded = load_run(run, data_dir)
+    facts = evaluate_run(loaded, program, progress=_counter("streamed"))
+    if record is not None:
+        write_record(record, run, loaded, facts)
+    _print_facts(facts, as_json)
+
+
+@app.command()
+def show(program: Annotated[Path, typer.Argument(help="A .ns4d file.")]) -> None:
+    """Print an integer program in readable form."""
+    from ns4d.program import load, to_text
+
+    print(to_text(load(program)))
+
+
+@app.command()
+def bench(
+    record: Annotated[
+        Path, typer.Option(help="Where the figures are written as JSON.")
+    ] = Path("benchmarks/results/training_step.json"),
+    steps: Annotated[int, typer.Option(min=1, help="Timed steps per process.")] = 8,
+    as_json: AsJson = False,
+) -> None:
+    """Time and memory of a training step against the textbook formulation."""
+    from ns4d.bench.summary import measure_bench, write_bench
+    from ns4d.bench.tables import print_table
+
+    result = measure_bench(steps, say=lambda line: print(line, file=sys.stderr))
+    write_bench(result, record)
+    if as_json:
+        print(json.dumps(result.plain()))
+        return
+    for table in result.tables:
+        print_table(table, Console())
+    print(f"record  {record}")
+
+
+def _device(name: str, threads: int) -> torch.device:
+    import os
+
+    import torch
+
+    if threads:
+        torch.set_num_threads(threads)
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name not in ("cpu", "cuda") or (name == "cuda" and not torch.cuda.is_available()):
+        raise ConfigError(
+            "--device",
+            expected="cpu, auto, or cuda where PyTorch sees a GPU",
+            got=repr(name),
+            fix="Use --device auto.",
+        )
+    # torchrun numbers the processes of a machine; each takes its own GPU.
+    return torch.device(name, int(os.environ.get("LOCAL_RANK", "0")) if name == "cuda" else None)
+
+
+def _profile(name: str) -> Any:
+    from ns4d.numerics import PROFILES
+
+    if name not in PROFILES:
+        raise ConfigError(
+            "--profile",
+            expected=f"one of {', '.join(PROFILES)}",
+            got=repr(name),
+            fix="Choose one of these, or build an Arithmetic in Python.",
+        )
+    return PROFILES[name]
+
+
+def _counter(verb: str) -> Any:
+    """A progress callback that writes a line for every tenth of the work."""
+    spoken = 0
+
+    def count(done: int, total: int) -> None:
+        nonlocal spoken
+        tenth = 10 * done // total
+        if tenth > spoken:
+            spoken = tenth
+            print(f"{verb} {done}/{total}", file=sys.stderr, flush=True)
+
+    return count
+
+
+def _print_facts(facts: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(facts))
+        return
+    width = max(len(name) for name in facts)
+    for name, value in facts.items():
+        shown = f"{value:.4f}" if isinstance(value, float) else value
+        print(f"{name.replace('_', ' '):<{width}}  {shown}")
