@@ -75,7 +75,9 @@ def random_dense(
 ) -> Dense:
     """A linear layer whose accumulators are proved for the given input limit."""
     weight, room = _fitting_weight(rng, arithmetic, outputs, limit)
-    bias = rng.integers(-room // 2, room // 2 + 1)
+    # No larger than the weighted sum, so that the messages matter.
+    most = np.minimum(room, np.abs(weight) @ limit) // 2
+    bias = rng.integers(-most, most + 1)
     bound = np.abs(weight) @ limit + np.abs(bias)
     return Dense(name, weight, bias, random_descale(rng, arithmetic, bound))
 
@@ -169,9 +171,7 @@ def programs(draw: st.DrawFn, arithmetic: Arithmetic | None = None) -> Program:
     }
     saturating = draw(st.booleans())
     with random_unchanged():
-        return random_program(
-            np.random.default_rng(seed), profile, **sizes, saturating=saturating
-        )
+        return random_program(np.random.default_rng(seed), profile, **sizes, saturating=saturating)
 
 
 @st.composite

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from hypothesis import settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -14,6 +15,9 @@ from ns4d.ssm import DiscreteSSM, discretize_bilinear, discretize_zoh
 
 METHODS = (discretize_zoh, discretize_bilinear)
 Continuous = tuple[Tensor, Tensor, Tensor, Tensor]
+
+few = settings(max_examples=40)
+"""For laws that cost many calls per example."""
 
 channels = st.integers(1, 4)
 modes = st.integers(1, 5)

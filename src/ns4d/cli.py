@@ -26,7 +26,7 @@ app = typer.Typer(
 )
 
 DataDir = Annotated[
-    Path | None, typer.Option("--data-dir", help="Folder with data sets; else NS4D_DATA, else download.")
+    Path | None, typer.Option("--data-dir", help="Data sets; else NS4D_DATA, else download.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
 Threads = Annotated[int, typer.Option(min=0, help="CPU threads for PyTorch; 0 is all cores.")]
@@ -69,7 +69,7 @@ def train(
     overrides: Annotated[
         list[str] | None, typer.Argument(help="NAME=VALUE, as in schedule.epochs=3")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder of the run; runs/TASK if left out.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the run [runs/TASK].")] = None,
     data_dir: DataDir = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto")] = "auto",
     threads: Threads = 0,
@@ -104,7 +104,7 @@ def quantize(
     ptq: Annotated[bool, typer.Option("--ptq", help="Post-training quantization.")] = False,
     profile: Annotated[str, typer.Option(help="Arithmetic profile: loihi2 or wide.")] = "loihi2",
     sequences: Annotated[int, typer.Option(min=1, help="Calibration sequences.")] = 64,
-    out: Annotated[Path | None, typer.Option(help="Program file; RUN/PROFILE.ns4d if left out.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Program file [RUN/PROFILE.ns4d].")] = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -136,7 +136,7 @@ def evaluate(
     program: Annotated[
         Path | None, typer.Option(help="Also stream this integer program and compare.")
     ] = None,
-    record: Annotated[Path | None, typer.Option(help="Write figures and training record here.")] = None,
+    record: Annotated[Path | None, typer.Option(help="Write figures and record here.")] = None,
     data_dir: DataDir = None,
     threads: Threads = 0,
     as_json: AsJson = False,
@@ -162,9 +162,9 @@ def show(program: Annotated[Path, typer.Argument(help="A .ns4d file.")]) -> None
 
 @app.command()
 def bench(
-    record: Annotated[
-        Path, typer.Option(help="Where the figures are written as JSON.")
-    ] = Path("benchmarks/results/training_step.json"),
+    record: Annotated[Path, typer.Option(help="Where the figures are written as JSON.")] = Path(
+        "benchmarks/results/training_step.json"
+    ),
     steps: Annotated[int, typer.Option(min=1, help="Timed steps per process.")] = 8,
     as_json: AsJson = False,
 ) -> None:

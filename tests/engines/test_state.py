@@ -7,12 +7,12 @@ from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
-from program_strategies import random_program
 
 from ns4d.engines import State
 from ns4d.engines.state import require_state, zero_state
 from ns4d.errors import RangeError, ShapeError
 from ns4d.numerics import LOIHI2, WIDE
+from program_strategies import random_program
 
 
 @pytest.fixture(params=[LOIHI2, WIDE], ids=["loihi2", "wide"])

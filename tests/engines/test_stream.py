@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from program_strategies import messages, programs, random_program
 
 from ns4d.engines import State
 from ns4d.errors import RangeError, ShapeError
 from ns4d.numerics import LOIHI2, WIDE
+from program_strategies import messages, programs, random_program
 
 
 @pytest.fixture(params=[LOIHI2, WIDE], ids=["loihi2", "wide"])

@@ -12,13 +12,13 @@ import pytest
 import safetensors
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from program_strategies import messages, programs, random_program
 from safetensors.numpy import save as to_bytes
 
 from ns4d.errors import ArtefactError
-from ns4d.program import load, save, to_text
 from ns4d.program import file as program_file
+from ns4d.program import load, save, to_text
 from ns4d.program.file import decode, encode
+from program_strategies import messages, programs, random_program
 
 PROGRAM = random_program(np.random.default_rng(11), inputs=2, channels=3, modes=2, layers=1)
 CONTENT = encode(PROGRAM)

@@ -6,10 +6,10 @@ from dataclasses import FrozenInstanceError, fields, replace
 
 import numpy as np
 import pytest
-from program_strategies import random_program
 
 from ns4d.errors import ConfigError, RangeError, ShapeError
 from ns4d.program import Dense, Descale, InputQuantizer, Readout
+from program_strategies import random_program
 
 PROGRAM = random_program(np.random.default_rng(0), inputs=2, channels=4, modes=3, layers=1)
 DENSE, S4D_NODE = PROGRAM.nodes[0], PROGRAM.nodes[1]

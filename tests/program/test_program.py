@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from program_strategies import messages, programs, random_program
 
 from ns4d.engines import trace
 from ns4d.engines.reference import accumulate
 from ns4d.errors import ConfigError, RangeError, ShapeError
 from ns4d.numerics import LOIHI2, WIDE
 from ns4d.program import Dense, Descale, Metadata, Program, Readout, dense_bound
+from program_strategies import messages, programs, random_program
 
 
 @pytest.fixture
@@ -94,8 +94,8 @@ def test_integers_too_wide_are_refused(program, node, field, index, value, width
     place = ", ".join(map(str, index)) + ("," if len(index) == 1 else "")
     with pytest.raises(
         RangeError,
-        match=rf"^node '{name}' {field}, index \({place}\): expected {-top} to {top}, got {value}\. "
-        rf"The profile 'loihi2' has {width}; quantize for it\.$",
+        match=rf"^node '{name}' {field}, index \({place}\): expected {-top} to {top}, "
+        rf"got {value}\. The profile 'loihi2' has {width}; quantize for it\.$",
     ):
         with_node(program, node, **{field: put(getattr(program.nodes[node], field), index, value)})
 

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from program_strategies import ARITHMETICS
 
 from ns4d.engines.reference import NEURON
 from ns4d.numerics import LOIHI2, WIDE, ProductRounding, saturate
@@ -27,6 +26,7 @@ from ns4d.program import (
     reduction_bound,
     state_bound,
 )
+from program_strategies import ARITHMETICS
 
 NAMES = [arithmetic.name for arithmetic in ARITHMETICS]
 EACH_ARITHMETIC = pytest.mark.parametrize("arithmetic", ARITHMETICS, ids=NAMES)

@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from program_strategies import random_program
 
 from ns4d.numerics import LOIHI2, WIDE
 from ns4d.program import to_text
+from program_strategies import random_program
 
 SNAPSHOT = Path(__file__).parents[1] / "snapshots" / "program_text.txt"
 PROGRAMS = [

@@ -96,4 +96,3 @@ def write_record(path: Path, folder: Path, run: LoadedRun, facts: dict[str, Any]
         "journal": read_journal(folder),
     }
     write_atomically(path, (json.dumps(record, indent=1) + "\n").encode())
-

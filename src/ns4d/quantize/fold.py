@@ -1,6 +1,6 @@
 """Fold batch normalization into the linear map before it, for inference.
 
-    γ (W z + β - μ) / σ + η  =  (γ/σ) W z  +  (γ/σ) (β - μ) + η
+γ (W z + β - μ) / σ + η  =  (γ/σ) W z  +  (γ/σ) (β - μ) + η
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Lower a float network to an integer program: every number to its integer and exponent.
+"""Lower a float network to an integer program: every number to its integer.
 
 Real values and integers are related by one scale each:
 

@@ -96,8 +96,10 @@ def lower_neuron(
 
 
 def _contracting(a_bar: Complex[np.ndarray, "h n"], shift: int) -> Int[np.ndarray, "h n 2"]:
-    """(1), with |a| < 2^shift kept: where the nearest integers leave the unit disc, those
-    towards zero stay in it, so a stable model stays stable."""
+    """(1), inside the unit disc, so that a stable model stays stable.
+
+    Where the nearest integers would leave it, those towards zero stay in it.
+    """
     scaled = np.ldexp(_parts(a_bar), shift)
     integers = nearest(scaled)
     unstable = (integers**2).sum(-1, keepdims=True) >= 4**shift
@@ -108,8 +110,8 @@ def _state_exponent(
     peak: Float[np.ndarray, " h"], drive: Float[np.ndarray, "h n 2"], arithmetic: Arithmetic
 ) -> Int[np.ndarray, " h"]:
     """fx: headroom above the peak, and b within its width even with a shift of 0."""
-    largest_drive = np.abs(drive).max((1, 2))
-    by_drive = floor_log2(arithmetic.coefficient_max / np.where(largest_drive > 0, largest_drive, 1))
+    widest = np.abs(drive).max((1, 2))
+    by_drive = floor_log2(arithmetic.coefficient_max / np.where(widest > 0, widest, 1.0))
     by_state = floor_log2(arithmetic.state_max / np.where(peak > 0, peak, 1.0)) - HEADROOM_BITS
     return np.minimum(by_drive, by_state)
 

@@ -1,7 +1,7 @@
-"""Choose integers and exponents for real numbers, so that nothing can overflow.
+"""Choose the integers that stand for real numbers, so that nothing can overflow.
 
-    mantissas   v ≈ m · 2^-s     the largest |m| of a channel uses the full width           (1)
-    multiplier  g ≈ q · 2^-e     one exponent e for all channels, q per channel             (2)
+mantissas   v ≈ m · 2^-s     the largest |m| of a channel uses the full width           (1)
+multiplier  g ≈ q · 2^-e     one exponent e for all channels, q per channel             (2)
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def multipliers(
             got=f"{peak:.3g}",
             fix="Use more message bits or fewer accumulator bits.",
         )
-    shift = EXPONENT_MAX if peak == 0 else min(EXPONENT_MAX, int(floor_log2(largest / peak)))
+    shift = EXPONENT_MAX if peak == 0 else min(EXPONENT_MAX, int(floor_log2(np.asarray(largest / peak))))
     return np.minimum(nearest(np.ldexp(gain, shift)), largest), shift
 
 

@@ -1,4 +1,4 @@
-"""Causal convolution by real FFTs, forward and backward.
+"""Causal convolution by real FFTs, in both directions of training.
 
     y[k]     = Σ_{j≤k} K[k-j] u[j]          Y = F(K) F(u)                       (1)
     ∂L/∂u[j] = Σ_{k≥j} K[k-j] g[k]          correlation: conj(F(K)) F(g)        (2)

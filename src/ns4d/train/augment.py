@@ -74,7 +74,8 @@ def image_hook(augmentation: Augmentation, order: Int[Tensor, " l"]) -> Hook:
     row, column = order // side, order % side
 
     def change(tokens: Shaped[Tensor, "b l i"], generator: torch.Generator) -> Tensor:
-        down, right, mirrored = _draw(augmentation, len(tokens), generator)
+        drawn = _draw(augmentation, len(tokens), generator)
+        down, right, mirrored = (part.to(order.device) for part in drawn)
         x = torch.where(mirrored, side - 1 - column, column) - right
         y = row - down
         inside = (x >= 0) & (x < side) & (y >= 0) & (y < side)

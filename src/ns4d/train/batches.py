@@ -1,4 +1,4 @@
-"""Batches: which sequences at which step, normalized and on the device.
+"""Batches: which sequences at which step.
 
 Everything random is a function of (seed, epoch) or (seed, step), so a resumed training sees
 exactly what the uninterrupted one would have seen.

@@ -20,13 +20,14 @@ from safetensors.torch import load as parse_tensors
 from safetensors.torch import save as format_tensors
 from torch import Tensor
 
-from ns4d.errors import ArtefactError
+from ns4d.errors import ArtefactError, ConfigError
 from ns4d.model import Network
 from ns4d.storage import write_atomically
 from ns4d.train.recipe import Recipe
 from ns4d.train.settings import from_plain, to_plain
 
-VERSION = 1
+VERSION = 2
+FIRST_VERSION = 1  # its checksum covers the tensors alone
 LATEST, BEST = "checkpoint.safetensors", "best.safetensors"
 
 
@@ -57,18 +58,41 @@ class Progress:
 class Checkpoint:
     """One checkpoint as read from disk."""
 
+    path: Path
     recipe: Recipe
     progress: Progress
     network: Mapping[str, Tensor]
     optimizer: Mapping[str, Tensor]
 
+    def restore_network(self, network: Network) -> None:
+        """Put the stored parameters into a network built from the same recipe.
+
+        Raises:
+            ArtefactError: If they are those of another network.
+        """
+        try:
+            network.load_state_dict(dict(self.network))
+        except RuntimeError as error:
+            raise _unreadable(self.path, "parameters that do not fit its recipe") from error
+
     def restore(self, network: Network, optimizer: torch.optim.Optimizer) -> None:
-        """Put the stored state into a network and an optimizer built from the same recipe."""
-        network.load_state_dict(dict(self.network))
+        """Put the stored state into a network and an optimizer built from the same recipe.
+
+        Raises:
+            ArtefactError: If it is that of another network, or the network alone.
+        """
+        self.restore_network(network)
+        moments = {
+            f"{name}.{moment}": shape
+            for name, p in network.named_parameters()
+            for moment, shape in (("step", ()), ("exp_avg", p.shape), ("exp_avg_sq", p.shape))
+        }
+        if {name: tensor.shape for name, tensor in self.optimizer.items()} != moments:
+            raise _unreadable(self.path, "an optimizer state that does not fit its network")
         state: dict[int, dict[str, Tensor]] = {}
         indices = _parameter_indices(network, optimizer)
         for name, tensor in self.optimizer.items():
-            parameter, moment = name.rsplit(".", 1)
+            parameter, _, moment = name.rpartition(".")
             state.setdefault(indices[parameter], {})[moment] = tensor
         groups = optimizer.state_dict()["param_groups"]
         optimizer.load_state_dict({"state": state, "param_groups": groups})
@@ -93,8 +117,8 @@ def save_checkpoint(
         "version": VERSION,
         "recipe": to_plain(recipe),
         "progress": asdict(progress),
-        "sha256": _digest(tensors),
     }
+    header["sha256"] = _digest(header, tensors)
     write_atomically(path, format_tensors(tensors, {"ns4d-checkpoint": json.dumps(header)}))
 
 
@@ -104,21 +128,20 @@ def load_checkpoint(path: Path) -> Checkpoint:
     Raises:
         ArtefactError: If it is missing, truncated, altered, or not a checkpoint of ours.
     """
-    content, header = _read(path)
-    try:
-        tensors = parse_tensors(content)
-    except SafetensorError as error:
-        raise _unreadable(path, str(error)) from error
-    if header.get("version") != VERSION:
+    header, tensors = _read(path)
+    found = header.pop("sha256", None)
+    if header.get("version") not in (FIRST_VERSION, VERSION):
         raise _unreadable(path, f"format version {header.get('version')}")
-    if header.get("sha256") != _digest(tensors):
+    covered = {} if header["version"] == FIRST_VERSION else header
+    if found != _digest(covered, tensors):
         raise _unreadable(path, "altered contents (the checksum differs)")
-    return Checkpoint(
-        from_plain(Recipe, header["recipe"]),
-        Progress(**header["progress"]),
-        _under("model.", tensors),
-        _under("optimizer.", tensors),
-    )
+    try:
+        recipe = from_plain(Recipe, header.get("recipe"), "recipe")
+        progress = from_plain(Progress, header.get("progress"), "progress")
+    except ConfigError as error:
+        raise _unreadable(path, f"this in its header: {error}") from error
+    network, optimizer = _under("model.", tensors), _under("optimizer.", tensors)
+    return Checkpoint(path, recipe, progress, network, optimizer)
 
 
 def load_network(run: Path) -> tuple[Network, Recipe]:
@@ -134,11 +157,11 @@ def load_network(run: Path) -> tuple[Network, Recipe]:
     path = path if path.exists() else run / LATEST
     checkpoint = load_checkpoint(path)
     network = Network(checkpoint.recipe.model)
-    network.load_state_dict(dict(checkpoint.network))
+    checkpoint.restore_network(network)
     return network.eval(), checkpoint.recipe
 
 
-def _read(path: Path) -> tuple[bytes, dict[str, Any]]:
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -146,8 +169,8 @@ def _read(path: Path) -> tuple[bytes, dict[str, Any]]:
     try:
         size = int.from_bytes(content[:8], "little")
         metadata = json.loads(content[8 : 8 + size])["__metadata__"]
-        return content, json.loads(metadata["ns4d-checkpoint"])
-    except (ValueError, KeyError, TypeError) as error:
+        return dict(json.loads(metadata["ns4d-checkpoint"])), parse_tensors(content)
+    except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise _unreadable(path, "a truncated, altered or foreign file") from error
 
 
@@ -160,8 +183,8 @@ def _unreadable(path: Path, got: str) -> ArtefactError:
     )
 
 
-def _digest(tensors: Mapping[str, Tensor]) -> str:
-    digest = hashlib.sha256()
+def _digest(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode() if header else b"")
     for name in sorted(tensors):
         tensor = tensors[name]
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())

@@ -49,7 +49,8 @@ def _first_bad_parameter(network: nn.Module) -> str | None:
 
 
 def _first_bad_gradient(network: nn.Module) -> str | None:
-    for name, parameter in network.named_parameters():
+    # From the end: gradients carry the trouble towards the encoder.
+    for name, parameter in reversed(list(network.named_parameters())):
         if parameter.grad is not None and not _finite(parameter.grad):
             return f"the gradient of {name}"
     return None
@@ -61,12 +62,17 @@ def _first_bad_activation(network: nn.Module, tokens: Tensor) -> str | None:
         return "the input tokens"
     bad: list[str] = []
 
-    def watch(name: str, module: nn.Module) -> None:
-        def check(module: nn.Module, inputs: object, output: object) -> None:
-            if isinstance(output, Tensor) and not _finite(output):
-                bad.append(name)
+    def note(place: str, value: object) -> None:
+        if isinstance(value, Tensor) and not _finite(value):
+            bad.append(place)
 
-        handles.append(module.register_forward_hook(check))
+    def watch(name: str, module: nn.Module) -> None:
+        handles.append(
+            module.register_forward_pre_hook(lambda _, inputs: note(f"input of {name}", inputs[0]))
+        )
+        handles.append(
+            module.register_forward_hook(lambda _, __, output: note(f"output of {name}", output))
+        )
 
     handles: list[torch.utils.hooks.RemovableHandle] = []
     for name, module in network.named_modules():
@@ -75,4 +81,4 @@ def _first_bad_activation(network: nn.Module, tokens: Tensor) -> str | None:
     network(tokens)
     for handle in handles:
         handle.remove()
-    return f"the output of {bad[0]}" if bad else None
+    return f"the {bad[0]}" if bad else None

@@ -75,7 +75,7 @@ class Display:
         )
 
 
-def duration(seconds: float) -> str:
+def duration(seconds: float | int) -> str:
     """Seconds as a person reads them.
 
     >>> duration(12), duration(200), duration(7500)

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
 from torch import distributed as dist
+from torch import nn
 
 from ns4d.errors import ConfigError
 
@@ -52,17 +52,17 @@ class Processes:
         """The network with gradients averaged over the processes."""
         return nn.parallel.DistributedDataParallel(network) if self.count > 1 else network
 
-    def total(self, values: Tensor) -> Tensor:
-        """Sum over the processes."""
-        if self.count > 1:
-            dist.all_reduce(values)
-        return values
+    def total(self, values: list[float], device: torch.device) -> list[float]:
+        """Sum each value over the processes, so that all know the same."""
+        if self.count == 1:
+            return values
+        sums = torch.tensor(values, dtype=torch.float64, device=device)
+        dist.all_reduce(sums)
+        return sums.tolist()
 
     def any(self, flag: bool, device: torch.device) -> bool:
         """Whether the flag is set in any process, so that all act alike."""
-        if self.count == 1:
-            return flag
-        return bool(self.total(torch.tensor(float(flag), device=device)).item())
+        return self.total([float(flag)], device)[0] > 0
 
 
 @contextmanager
@@ -72,8 +72,11 @@ def join_processes(device: torch.device) -> Iterator[Processes]:
     if count == 1:
         yield Processes()
         return
+    local = int(os.environ.get("LOCAL_RANK", "0"))
+    if device.type == "cuda":
+        torch.cuda.set_device(local)  # "cuda" means this one from here on
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
-        yield Processes(dist.get_rank(), count, int(os.environ.get("LOCAL_RANK", "0")))
+        yield Processes(dist.get_rank(), count, local)
     finally:
         dist.destroy_process_group()

@@ -26,11 +26,11 @@ class Journal:
     """
 
     def __init__(self, folder: Path, step: int, tensorboard: bool = False) -> None:
+        self._board = _open_board(folder) if tensorboard else None
         self.path = folder / NAME
         kept = [record for record in read_journal(folder) if record["step"] <= step]
         write_atomically(self.path, "".join(map(_line, kept)).encode())
         self._file = self.path.open("a", encoding="utf-8")
-        self._board = _open_board(folder) if tensorboard else None
 
     def __enter__(self) -> Journal:
         return self

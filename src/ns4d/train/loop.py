@@ -10,6 +10,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -89,7 +90,7 @@ def train(
     with join_processes(device) as processes:
         session = _Session(recipe, dataset, folder, device, hooks, processes)
         with (
-            Journal(folder, session.progress.step, tensorboard) as journal,
+            session.journal(tensorboard) as journal,
             session.display(show) as display,
             Interrupt() as interrupt,
         ):
@@ -106,6 +107,14 @@ def _check(recipe: Recipe, dataset: Dataset) -> None:
             expected=f"inputs={wanted[0]} and classes={wanted[1]}, as in {dataset.task}",
             got=f"inputs={model.inputs} and classes={model.classes}",
             fix=f"Set model.inputs={wanted[0]} model.classes={wanted[1]}.",
+        )
+    order = recipe.permutation
+    if order is not None and order.value != dataset.permutation:
+        raise ConfigError(
+            "permutation",
+            expected=f"{dataset.permutation}, the order of the data",
+            got=order.value,
+            fix="Load the data in the order of the recipe: load_task(..., recipe.permutation).",
         )
 
 
@@ -150,16 +159,27 @@ class _Session:
         checkpoint.restore(self.network, self.optimizer)
         return checkpoint.progress
 
+    def journal(self, tensorboard: bool) -> AbstractContextManager[Journal | None]:
+        """The record of the run, which only the first process keeps."""
+        if not self.processes.first:
+            return nullcontext()
+        return Journal(self.folder, self.progress.step, tensorboard)
+
     def display(self, show: bool) -> Display:
         """The progress display of this session; only the first process shows anything."""
         shown = show and self.processes.first
         return Display(self.steps, self.per_epoch, self.progress.step, shown)
 
     def run(
-        self, journal: Journal, display: Display, interrupt: Interrupt, checkpoint_seconds: float
+        self,
+        journal: Journal | None,
+        display: Display,
+        interrupt: Interrupt,
+        checkpoint_seconds: float,
     ) -> None:
         """Step until done; checkpoint in between."""
-        self._note_start(journal)
+        if journal is not None:
+            self._note_start(journal)
         began, saved = time.monotonic() - self.progress.seconds, time.monotonic()
         while self.progress.step < self.steps:
             done = self._step()
@@ -187,10 +207,12 @@ class _Session:
         )
         self.optimizer.zero_grad()
         loss.backward()
-        norm = nn.utils.clip_grad_norm_(self.network.parameters(), recipe.optimizer.clip)
+        parameters = list(self.network.parameters())
+        norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
         value = loss.item()
         if not (np.isfinite(value) and torch.isfinite(norm)):
             raise non_finite_error(self.network, step, tokens)
+        nn.utils.clip_grads_with_norm_(parameters, recipe.optimizer.clip, norm)
         set_rates(self.optimizer, recipe.schedule.factor(step, self.steps))
         self.optimizer.step()
         return self._count(value, logits, labels)
@@ -206,19 +228,19 @@ class _Session:
 
     def _count(self, loss: float, logits: Tensor, labels: Tensor) -> Progress:
         correct = int((logits.argmax(1) == labels).sum())
+        counts = [loss * len(labels), correct, len(labels)]
+        loss_sum, correct, seen = self.processes.total(counts, self.device)
         now = self.progress
         return replace(
             now,
             step=now.step + 1,
-            loss_sum=now.loss_sum + loss * len(labels),
-            correct=now.correct + correct,
-            seen=now.seen + len(labels),
+            loss_sum=now.loss_sum + loss_sum,
+            correct=now.correct + int(correct),
+            seen=now.seen + int(seen),
         )
 
-    def _end_epoch(self, journal: Journal, display: Display) -> None:
+    def _end_epoch(self, journal: Journal | None, display: Display) -> None:
         now = self.progress
-        sums = torch.tensor([now.loss_sum, now.correct, now.seen], device=self.device)
-        loss_sum, correct, seen = self.processes.total(sums).tolist()
         evaluation = evaluate_tensors(self.network, self.validation, 128)
         better = evaluation.accuracy >= now.best_accuracy
         self.progress = replace(
@@ -229,8 +251,9 @@ class _Session:
             best_accuracy=evaluation.accuracy if better else now.best_accuracy,
             best_step=now.step if better else now.best_step,
         )
-        if self.processes.first:
-            self._record(journal, display, loss_sum / seen, correct / seen, evaluation)
+        if journal is not None:
+            loss, accuracy = now.loss_sum / now.seen, now.correct / now.seen
+            self._record(journal, display, loss, accuracy, evaluation)
         if better:
             self._save(BEST)
         self._save(LATEST)
@@ -264,8 +287,6 @@ class _Session:
             save_checkpoint(path, self.recipe, self.progress, self.network, optimizer)
 
     def _note_start(self, journal: Journal) -> None:
-        if not self.processes.first:
-            return
         journal.write(
             {
                 "kind": "start",

@@ -1,4 +1,4 @@
-"""The optimizer of a recipe: which parameter gets which rate and decay."""
+"""The optimizer of a recipe: which parameter gets which rate."""
 
 from __future__ import annotations
 

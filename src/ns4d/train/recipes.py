@@ -18,7 +18,7 @@ from ns4d.train.recipe import Optimizer, Recipe, Schedule
 
 DIGITS = Recipe(
     task="digits",
-    model=ModelConfig(inputs=1, classes=10, channels=32, modes=16),
+    model=ModelConfig(inputs=1, classes=10, channels=32, modes=16, step_min=1e-2, step_max=5e-1),
     optimizer=Optimizer(rate=8e-3, ssm_rate=4e-3, decay=0.01, clip=1.0),
     schedule=Schedule(epochs=60, warmup=0.1, final=0.0),
     augmentation=Augmentation(shift=0, flip=False),

@@ -1,6 +1,6 @@
-"""Settings as data: frozen dataclasses to and from plain JSON values, and dotted overrides.
+"""Settings as data: frozen dataclasses as JSON values or dotted assignments.
 
-    override(recipe, ["model.channels=32", "schedule.epochs=3"])
+override(recipe, ["model.channels=32", "schedule.epochs=3"])
 """
 
 from __future__ import annotations
@@ -9,15 +9,18 @@ import dataclasses
 import difflib
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from ns4d.errors import ConfigError
 
 T = TypeVar("T")
 WORDS = {"true": True, "false": False}
+# Not "none", which names a permutation: None keeps the order of the task, `none` undoes it.
+NO_VALUE = {"default": None}
+KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 
 
 def to_plain(settings: Any) -> Any:
@@ -28,21 +31,49 @@ def to_plain(settings: Any) -> Any:
     return settings.value if isinstance(settings, Enum) else settings
 
 
-def from_plain(kind: type[T], plain: Mapping[str, Any]) -> T:
-    """The inverse of `to_plain`; fields that are absent take their defaults."""
+def from_plain(kind: type[T], plain: object, where: str = "settings") -> T:
+    """The inverse of `to_plain`; fields that are absent take their defaults.
+
+    Args:
+        kind: The dataclass to build.
+        plain: What `to_plain` gave, or what someone made of it since.
+        where: Its place, for errors.
+
+    Returns:
+        A value of that class, checked as when built by hand.
+
+    Raises:
+        ConfigError: For an unknown or missing name, or a value that the field cannot take.
+    """
+    if not isinstance(plain, Mapping):
+        _refuse(where, "a group of values", plain)
     known = _field_types(kind)
-    values = {}
-    for name, value in plain.items():
-        _require_known(name, known, name)
-        values[name] = _restore(known[name], value, name)
+    for name in plain:
+        if name not in known:
+            _refuse(where, f"the names {', '.join(known)}", name, _did_you_mean(name, known))
+    values = {k: _restore(known[k], value, f"{where}.{k}") for k, value in plain.items()}
+    for field in dataclasses.fields(typing.cast(Any, kind)):
+        if field.name not in values and _is_required(field):
+            _refuse(f"{where}.{field.name}", "a value", "nothing")
     return kind(**values)
 
 
-def _restore(kind: Any, value: Any, where: str) -> Any:
-    if dataclasses.is_dataclass(kind):
-        return from_plain(typing.cast(type, kind), value)
-    if isinstance(kind, type) and issubclass(kind, Enum):
-        return _member(kind, str(value), where)
+def _is_required(field: dataclasses.Field) -> bool:
+    return field.default is field.default_factory is dataclasses.MISSING
+
+
+def _restore(kind: Any, value: object, where: str) -> Any:
+    if _is_group(kind):
+        return from_plain(kind, value, where)
+    kind, optional = _without_none(kind)
+    if optional and value is None:
+        return None
+    if issubclass(kind, Enum):
+        return _choose(_members(kind), value, where)
+    # JSON has one kind of number: 1 may stand for 1.0. To Python, true is an int as well.
+    accepted = (int, float) if kind is float else kind
+    if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
+        _refuse(where, KINDS[kind], value)
     return value
 
 
@@ -60,6 +91,7 @@ def override(settings: T, assignments: Iterable[str]) -> T:
         ConfigError: For an unknown name (the nearest valid one is named) or a value that the
             field cannot take.
     """
+    names = _paths(type(settings))
     for assignment in assignments:
         path, equals, text = assignment.partition("=")
         if not equals:
@@ -67,81 +99,88 @@ def override(settings: T, assignments: Iterable[str]) -> T:
                 f"override {assignment!r}",
                 expected="NAME=VALUE",
                 got="no '='",
-                fix=f"Valid names: {', '.join(_paths(type(settings)))}.",
+                fix=f"Valid names: {', '.join(names)}.",
             )
-        settings = _replace(settings, path.split("."), text, path)
+        _require_single(path, names)
+        settings = _replace(settings, path.split("."), text, f"override {path}")
     return settings
 
 
-def _replace(settings: Any, path: list[str], text: str, where: str) -> Any:
-    known = _field_types(type(settings))
-    _require_known(path[0], known, where)
-    current, kind = getattr(settings, path[0]), known[path[0]]
-    nested = dataclasses.is_dataclass(current)
-    if nested != (len(path) > 1):
-        raise ConfigError(
-            f"override {where}",
-            expected="the name of a single value",
-            got="a group of values" if nested else f"a name inside the value {path[0]!r}",
-            fix=f"Valid names: {', '.join(_paths(type(settings)))}.",
-        )
-    value = _replace(current, path[1:], text, where) if nested else _parse(kind, text, where)
-    return dataclasses.replace(settings, **{path[0]: value})
+def _require_single(path: str, names: Sequence[str]) -> None:
+    if path in names:
+        return
+    inside = [name for name in names if name.startswith(f"{path}.")]
+    raise ConfigError(
+        f"override {path}",
+        expected="the name of a single value",
+        got="a group of values" if inside else "no such name",
+        fix=f"Valid names: {', '.join(inside)}." if inside else _nearest_path(path, names),
+    )
+
+
+def _nearest_path(path: str, names: Sequence[str]) -> str:
+    """Groups are easily forgotten or mistaken, so the last part of a name may decide alone."""
+    near = difflib.get_close_matches(path, names, n=1, cutoff=0.8)
+    lasts = {name.rpartition(".")[2]: name for name in names}
+    last = difflib.get_close_matches(path.rpartition(".")[2], lasts, n=1, cutoff=0.6)
+    found = [*near, *(lasts[name] for name in last)]
+    return f"Did you mean {found[0]!r}?" if found else f"Valid names: {', '.join(names)}."
+
+
+def _replace(settings: Any, path: Sequence[str], text: str, where: str) -> Any:
+    name, *rest = path
+    current, kind = getattr(settings, name), _field_types(type(settings))[name]
+    value = _replace(current, rest, text, where) if rest else _parse(kind, text, where)
+    return dataclasses.replace(settings, **{name: value})
 
 
 def _parse(kind: Any, text: str, where: str) -> Any:
-    if isinstance(kind, types.UnionType):
-        if text == "none":
-            return None
-        kind = next(k for k in typing.get_args(kind) if k is not type(None))
+    kind, optional = _without_none(kind)
     if issubclass(kind, Enum):
-        return _member(kind, text, where)
+        return _choose(_members(kind) | (NO_VALUE if optional else {}), text, where)
     if kind is bool:
         return _choose(WORDS, text, where)
     try:
         return kind(text)
-    except ValueError as error:
-        name = {int: "a whole number", float: "a number"}.get(kind, kind.__name__)
-        raise ConfigError(
-            f"override {where}", expected=name, got=repr(text), fix="Check the value."
-        ) from error
+    except ValueError:
+        _refuse(where, KINDS[kind], text)
 
 
-def _member(kind: type[Enum], text: str, where: str) -> Enum:
-    return _choose({str(member.value): member for member in kind}, text, where)
+def _choose(table: Mapping[str, Any], value: object, where: str) -> Any:
+    if not isinstance(value, str) or value not in table:
+        _refuse(where, f"one of {', '.join(table)}", value, _did_you_mean(value, table))
+    return table[value]
 
 
-def _choose(table: Mapping[str, Any], text: str, where: str) -> Any:
-    if text not in table:
-        raise ConfigError(
-            f"override {where}",
-            expected=f"one of {', '.join(table)}",
-            got=repr(text),
-            fix=_nearest(text, table),
-        )
-    return table[text]
+def _members(kind: type[Enum]) -> dict[str, Enum]:
+    return {str(member.value): member for member in kind}
 
 
-def _require_known(name: str, known: Mapping[str, Any], where: str) -> None:
-    if name not in known:
-        raise ConfigError(
-            f"override {where}",
-            expected=f"one of {', '.join(known)}",
-            got=repr(name),
-            fix=_nearest(name, known),
-        )
+def _refuse(where: str, expected: str, got: object, fix: str = "Check the value.") -> NoReturn:
+    raise ConfigError(where, expected=expected, got=repr(got), fix=fix)
 
 
-def _nearest(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.4)
+def _did_you_mean(name: object, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.4)
     return f"Did you mean {near[0]!r}?" if near else "Choose one of these."
+
+
+def _without_none(kind: Any) -> tuple[Any, bool]:
+    """The type of a field's value, and whether None is allowed beside it."""
+    if not isinstance(kind, types.UnionType):
+        return kind, False
+    return next(k for k in typing.get_args(kind) if k is not types.NoneType), True
+
+
+def _is_group(kind: object) -> bool:
+    return isinstance(kind, type) and dataclasses.is_dataclass(kind)
 
 
 def _paths(kind: type, prefix: str = "") -> list[str]:
     paths = []
     for name, field in _field_types(kind).items():
-        nested = dataclasses.is_dataclass(field)
-        paths += _paths(field, f"{prefix}{name}.") if nested else [prefix + name]
+        path = prefix + name
+        paths += _paths(field, f"{path}.") if _is_group(field) else [path]
     return paths
 
 

@@ -1,0 +1,64 @@
+"""The benchmark of a training step compares equal functions, each in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from ns4d.bench.summary import BenchResult
+from ns4d.bench.textbook import textbook_forward
+from ns4d.bench.training_step import SIZES, VARIANTS, StepCost
+from ns4d.model import ModelConfig, Network
+
+
+def test_the_textbook_computes_the_same_function_with_the_same_gradient() -> None:
+    torch.manual_seed(0)
+    network = Network(ModelConfig(2, 3, 6, 4, 3)).double()
+    tokens = torch.randn(4, 50, 2, dtype=torch.float64)
+    gradients = []
+    for forward in (textbook_forward, Network.__call__):
+        network.zero_grad()
+        logits = forward(network, tokens)
+        (logits**2).sum().backward()
+        gradients.append((logits.detach(), [p.grad.clone() for p in network.parameters()]))
+    torch.testing.assert_close(gradients[0], gradients[1], atol=1e-8, rtol=1e-6)
+
+
+def test_the_sizes_are_those_of_the_paper() -> None:
+    counts = {name: Network(size.model).parameter_count for name, size in SIZES.items()}
+    assert counts == {"small": 67_082, "large": 265_482}
+    assert {name: (size.batch, size.length) for name, size in SIZES.items()} == {
+        "small": (64, 784),
+        "large": (32, 1024),
+    }
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_child_process_measures_time_with_memory(variant: str) -> None:
+    command = [sys.executable, "-m", "ns4d.bench.training_step", "small", variant, "cpu", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    cost = StepCost(**json.loads(done.stdout))
+    assert (cost.size, cost.variant, cost.device) == ("small", variant, "cpu")
+    assert cost.seconds > 0
+    # At least the activations that backward needs: two per layer, 64 x 64 x 784 floats each.
+    assert cost.memory > 2 * 4 * 64 * 64 * 784 * 4
+
+
+def test_ratios_are_to_the_textbook_of_the_same_size() -> None:
+    steps = (
+        StepCost("small", "textbook", "cpu", 1.0, 400 << 20),
+        StepCost("small", "ns4d", "cpu", 0.25, 100 << 20),
+        StepCost("large", "textbook", "cpu", 9.0, 900 << 20),
+        StepCost("large", "ns4d", "cpu", 3.0, 300 << 20),
+    )
+    rows = BenchResult(steps, 0.1).tables[0].rows
+    assert [(row[2], row[4], row[6]) for row in rows] == [
+        ("textbook", "1.00x", "1.00x"),
+        ("ns4d", "4.00x", "0.25x"),
+        ("textbook", "1.00x", "1.00x"),
+        ("ns4d", "3.00x", "0.33x"),
+    ]

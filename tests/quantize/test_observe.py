@@ -1,0 +1,55 @@
+"""Observed ranges: exactly the largest magnitudes of the streaming network."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from quantize_networks import make_network, networks
+
+from ns4d.model import ModelConfig, Network
+from ns4d.quantize import observe
+from ns4d.quantize.fold import fold_batch_norm
+
+
+@torch.no_grad()
+def largest_states(network: Network, tokens: torch.Tensor) -> list[np.ndarray]:
+    """The same by stepping the whole network token by token."""
+    state = network.init_state(len(tokens))
+    largest = [torch.zeros(network.config.channels) for _ in network.layers]
+    for token in tokens.unbind(1):
+        _, state = network.step(token, state)
+        for k, x in enumerate(state.layers):
+            seen = torch.view_as_real(x).abs().amax((0, 2, 3))
+            largest[k] = torch.maximum(largest[k], seen)
+    return [values.numpy() for values in largest]
+
+
+@settings(max_examples=15)
+@given(networks(), st.integers(0, 100))
+def test_states_are_those_of_the_stream(network: Network, seed: int) -> None:
+    torch.manual_seed(seed)
+    folded = fold_batch_norm(network)
+    tokens = torch.randn(2, 9, network.config.inputs)
+    ranges = observe(folded, tokens)
+    for layer, expected in zip(ranges.layers, largest_states(folded, tokens), strict=True):
+        np.testing.assert_allclose(layer.state, expected, rtol=1e-3, atol=1e-5)
+
+
+def test_more_data_never_narrows_a_range() -> None:
+    network = make_network(ModelConfig(2, 3, 5, 4, 2), seed=1)
+    tokens = torch.randn(6, 20, 2)
+    few, many = observe(network, tokens[:2]), observe(network, tokens)
+    assert many.sequences == 6
+    assert (many.encoder >= few.encoder).all()
+    for narrow, wide in zip(few.layers, many.layers, strict=True):
+        for part in ("state", "ssm", "linear"):
+            assert (getattr(wide, part) >= getattr(narrow, part) * (1 - 1e-5)).all()
+
+
+def test_token_range_is_per_input() -> None:
+    network = make_network(ModelConfig(2, 3, 4, 2, 1), seed=1)
+    tokens = torch.zeros(1, 5, 2)
+    tokens[0, 3, 1] = -7
+    assert observe(network, tokens).token.tolist() == [0, 7]
