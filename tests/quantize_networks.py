@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ns4d.data import Dataset, Normalization, Split
 from ns4d.model import Mixer, ModelConfig, Network, Norm, Spectrum
-from ns4d.numerics import LOIHI2, WIDE, Arithmetic
+from ns4d.numerics import LOIHI2, WIDE
 
 ARITHMETICS = (
     LOIHI2,
@@ -21,21 +21,32 @@ ARITHMETICS = (
 arithmetics = st.sampled_from(ARITHMETICS)
 
 
-@st.composite
-def networks(draw: st.DrawFn) -> Network:
-    """Random n-S4D networks, some with dead channels, dead modes or batch normalization."""
-    config = ModelConfig(
-        inputs=draw(st.integers(1, 3)),
-        classes=draw(st.integers(2, 4)),
-        channels=draw(st.integers(1, 6)),
-        modes=draw(st.integers(1, 5)),
-        layers=draw(st.integers(1, 3)),
-        spectrum=draw(st.sampled_from(Spectrum)),
-        mixer=draw(st.sampled_from((Mixer.RELU, Mixer.LINEAR))),
-        norm=draw(st.sampled_from((Norm.NONE, Norm.BATCH))),
-        step_max=draw(st.sampled_from((0.01, 0.1, 1.0))),
-    )
-    return make_network(config, draw(st.integers(0, 2**16)), dead=draw(st.booleans()))
+@dataclass(frozen=True)
+class Plan:
+    """A network to be built inside a test: beartype draws random numbers, strategies must not."""
+
+    config: ModelConfig
+    seed: int
+    dead: bool
+
+    def build(self) -> Network:
+        return make_network(self.config, self.seed, self.dead)
+
+
+configs = st.builds(
+    ModelConfig,
+    inputs=st.integers(1, 3),
+    classes=st.integers(2, 4),
+    channels=st.integers(1, 6),
+    modes=st.integers(1, 5),
+    layers=st.integers(1, 3),
+    spectrum=st.sampled_from(Spectrum),
+    mixer=st.sampled_from((Mixer.RELU, Mixer.LINEAR)),
+    norm=st.sampled_from((Norm.NONE, Norm.BATCH)),
+    step_max=st.sampled_from((0.01, 0.1, 1.0)),
+)
+plans = st.builds(Plan, configs, st.integers(0, 2**16), st.booleans())
+"""Random n-S4D networks, some with dead channels, dead modes or batch normalization."""
 
 
 def make_network(config: ModelConfig, seed: int, dead: bool = False) -> Network:

@@ -41,9 +41,7 @@ def last_json(capsys: pytest.CaptureFixture[str]) -> dict:
     return json.loads(capsys.readouterr().out.splitlines()[-1])
 
 
-def test_training_again_finds_the_work_done(
-    run: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_training_again_finds_the_work_done(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("train", "digits", *QUICK, "--out", str(run), "--json") == 0
     facts = last_json(capsys)
     assert facts["run"] == str(run)

@@ -127,6 +127,15 @@ def test_an_altered_byte_changes_no_number(path, compress: bool, value: int, dat
     assert {array.tobytes() for array in found.values()} <= values
 
 
+def test_a_shortened_header_is_refused(path: Path):
+    """The numbers it claims are all there, so only the checksum of the whole can tell."""
+    whole = saved(tokens=np.arange(30000))
+    assert whole.count(b"(30000,)") == 1
+    path.write_bytes(whole.replace(b"(30000,)", b"(20000,)"))
+    with pytest.raises(DataError, match=REFUSED + "BadZipFile: Bad CRC-32 for file 'tokens.npy'"):
+        read_npz(path, FIX)
+
+
 def test_duplicate_names_are_harmless(path: Path):
     with zipfile.ZipFile(path, "w") as archive, warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)

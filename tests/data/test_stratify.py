@@ -81,3 +81,10 @@ def test_a_class_of_one_is_never_taken():
     labels = np.array([0, 1, 2, 3, 4, 5, 5])
     _, held = hold_out(labels, 0.5, seed=3)
     assert set(labels[held]) <= {5}
+
+
+def test_a_large_class_does_not_pay_for_small_ones():
+    """Ten classes of one owe two sequences in all; the class of ten gives its own two."""
+    labels = np.repeat(np.arange(11), [1] * 10 + [10])
+    _, held = hold_out(labels, 0.2, seed=0)
+    assert labels[held].tolist() == [10, 10]

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -46,6 +47,12 @@ def test_what_is_saved_comes_back(tmp_path_factory, data):
 def test_the_same_program_gives_the_same_file():
     twin = random_program(np.random.default_rng(11), inputs=2, channels=3, modes=2, layers=1)
     assert encode(twin) == CONTENT
+
+
+def test_text_that_looks_like_a_blank_checksum_does_no_harm(path):
+    metadata = replace(PROGRAM.metadata, task="0" * 64, provenance={"0" * 64: "0" * 64})
+    save(replace(PROGRAM, metadata=metadata), path)
+    assert load(path).metadata.task == "0" * 64
 
 
 def test_any_safetensors_reader_can_open_it(path):

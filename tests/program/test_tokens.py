@@ -101,3 +101,9 @@ def test_long_double_is_refused():
         ShapeError, match=r"^tokens: expected floats \(to be quantized\) or integers"
     ):
         program.quantize_input(np.zeros(1, np.longdouble))
+
+
+def test_the_difference_is_taken_in_double_precision():
+    # float32(0.1) is 0.1 + 1.49e-9; in single precision the difference would vanish.
+    quantizer = InputQuantizer(np.array([0.1]), np.array([1e-9]))
+    assert admit(LOIHI2, quantizer, np.array([0.1], np.float32)).tolist() == [1]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from quantize_networks import make_dataset, make_network
 
 from ns4d.data import Split
 from ns4d.model import ModelConfig
 from ns4d.quantize import agreement, post_training_quantize, stream_split
+from quantize_networks import make_dataset, make_network
 
 CONFIG = ModelConfig(inputs=2, classes=3, channels=4, modes=3, layers=1)
 

@@ -6,15 +6,15 @@ import copy
 
 import torch
 from hypothesis import given
-from quantize_networks import make_network, networks
 
-from ns4d.model import ModelConfig, Network, Norm
+from ns4d.model import ModelConfig, Norm
 from ns4d.quantize.fold import fold_batch_norm
+from quantize_networks import Plan, make_network, plans
 
 
-@given(networks())
-def test_a_folded_network_computes_the_same_logits(network: Network) -> None:
-    network = network.double()
+@given(plans)
+def test_a_folded_network_computes_the_same_logits(plan: Plan) -> None:
+    network = plan.build().double()
     tokens = torch.randn(3, 17, network.config.inputs, dtype=torch.float64)
     folded = fold_batch_norm(network)
     assert folded.config.norm is Norm.NONE

@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from quantize_networks import make_network, networks
 
 from ns4d.model import ModelConfig, Network
 from ns4d.quantize import observe
 from ns4d.quantize.fold import fold_batch_norm
+from quantize_networks import Plan, make_network, plans
 
 
 @torch.no_grad()
@@ -27,8 +27,9 @@ def largest_states(network: Network, tokens: torch.Tensor) -> list[np.ndarray]:
 
 
 @settings(max_examples=15)
-@given(networks(), st.integers(0, 100))
-def test_states_are_those_of_the_stream(network: Network, seed: int) -> None:
+@given(plans, st.integers(0, 100))
+def test_states_are_those_of_the_stream(plan: Plan, seed: int) -> None:
+    network = plan.build()
     torch.manual_seed(seed)
     folded = fold_batch_norm(network)
     tokens = torch.randn(2, 9, network.config.inputs)

@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
-from quantize_networks import ARITHMETICS, arithmetics, make_dataset, make_network, networks
 
 from ns4d.data import Split
 from ns4d.engines import trace
 from ns4d.errors import ConfigError
-from ns4d.model import Mixer, ModelConfig, Network, Nonlinearity, Norm
+from ns4d.model import Mixer, ModelConfig, Nonlinearity, Norm
 from ns4d.numerics import LOIHI2, WIDE, Arithmetic
 from ns4d.program import S4D, Program
 from ns4d.quantize import post_training_quantize, stream_split
 from ns4d.quantize.fold import fold_batch_norm
 from ns4d.train import evaluate
+from quantize_networks import ARITHMETICS, Plan, arithmetics, make_dataset, make_network, plans
 
 CONFIG = ModelConfig(inputs=2, classes=3, channels=8, modes=4, layers=2)
 
@@ -35,8 +35,9 @@ def logits_of(program: Program, split: Split) -> np.ndarray:
 
 
 @settings(max_examples=40)
-@given(networks(), arithmetics)
-def test_every_network_becomes_a_legal_program(network: Network, arithmetic: Arithmetic) -> None:
+@given(plans, arithmetics)
+def test_every_network_becomes_a_legal_program(plan: Plan, arithmetic: Arithmetic) -> None:
+    network = plan.build()
     dataset = make_dataset(network.config, count=6, length=12)
     program = post_training_quantize(network, dataset, arithmetic, sequences=4)
     assert len(program.recurrent) == network.config.layers
@@ -46,8 +47,9 @@ def test_every_network_becomes_a_legal_program(network: Network, arithmetic: Ari
 
 
 @settings(max_examples=25)
-@given(networks(), arithmetics)
-def test_recurrences_stay_inside_the_unit_disc(network: Network, arithmetic: Arithmetic) -> None:
+@given(plans, arithmetics)
+def test_recurrences_stay_inside_the_unit_disc(plan: Plan, arithmetic: Arithmetic) -> None:
+    network = plan.build()
     program = post_training_quantize(network, make_dataset(network.config), arithmetic)
     for node in program.recurrent:
         assert (node.a_re**2 + node.a_im**2 < 4**node.a_shift).all()

@@ -2,93 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
 from ns4d.train import train
+from train.processes import Nursery
 from train.tiny import restless_recipe, tiny_dataset
-
-TESTS = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(autouse=True, scope="session")
 def _one_thread() -> None:
     torch.set_num_threads(1)
-
-
-@dataclass(frozen=True)
-class Training:
-    """A training in a process of its own."""
-
-    nursery: Nursery
-    pid: int
-    output: Path
-
-    def signal(self, number: int) -> None:
-        os.kill(self.pid, number)
-
-    def wait(self) -> int:
-        """Its exit status; negative, the signal that ended it. To be asked once."""
-        return self.nursery.ask({"wait": self.pid})
-
-    @property
-    def ended(self) -> bool:
-        return self.nursery.ask({"ended": self.pid}) == 1
-
-    @property
-    def text(self) -> str:
-        return self.output.read_text()
-
-
-class Nursery:
-    """Starts trainings by forking a process that has loaded everything."""
-
-    def __init__(self, scratch: Path) -> None:
-        self._scratch, self._count = scratch, 0
-        path = os.pathsep.join([str(TESTS.parent / "src"), str(TESTS)])
-        self._process = subprocess.Popen(
-            [sys.executable, str(TESTS / "train" / "nursery.py")],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
-        )
-
-    def ask(self, order: dict[str, Any]) -> int:
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
-        return int(self._process.stdout.readline())
-
-    def start(self, folder: Path, **order: Any) -> Training:
-        """Start a training into a folder; see `nursery.run` for what else can be ordered."""
-        self._count += 1
-        output = self._scratch / f"{self._count}.txt"
-        defaults = {
-            "recipe": "restless_recipe",
-            "overrides": [],
-            "checkpoint_seconds": 0.0,
-            "signals": [],
-            "environment": {},
-            "file_bytes": None,
-        }
-        chosen = defaults | order | {"folder": str(folder), "output": str(output)}
-        return Training(self, self.ask(chosen), output)
-
-    def close(self) -> None:
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.wait()
-        self._process.stdout.close()
 
 
 @pytest.fixture(scope="session")

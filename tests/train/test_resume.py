@@ -13,7 +13,7 @@ import pytest
 from ns4d.errors import ArtefactError, ConfigError
 from ns4d.train import override, train
 from ns4d.train.checkpoint import BEST, LATEST, load_checkpoint
-from train.conftest import Training
+from train.processes import Training
 from train.runs import assert_same_run, latest
 from train.tiny import STEPS, STEPS_PER_EPOCH, restless_recipe, tiny_dataset
 

@@ -33,7 +33,7 @@ def read_npz(path: Path, fix: str) -> dict[str, np.ndarray]:
     """
     try:
         with path.open("rb") as file, zipfile.ZipFile(file) as archive:
-            # First the checksums of all members: NumPy parses a header before its end is read.
+            # First the checksums: NumPy stops reading where an altered header says the array ends.
             if (altered := archive.testzip()) is not None:
                 raise zipfile.BadZipFile(f"Bad CRC-32 for file {altered!r}")
             names = archive.namelist()

@@ -93,7 +93,10 @@ class Lowering:
     def readout(self, sent: Messages) -> tuple[Readout, float]:
         """The decoder, with one scale for all classes; and the value of one score step."""
         weight, bias = _double(self.network.decoder.weight), _double(self.network.decoder.bias)
-        scale = np.full(len(bias), self._weight_scale(weight, np.zeros_like(bias), sent).max())
+        # Bias and weighted messages are held apart, but each must fit the accumulator's width.
+        by_weight = self._weight_scale(weight, np.zeros_like(bias), sent)
+        by_bias = np.abs(bias) / (sent.scale * self.arithmetic.accumulator_max)
+        scale = np.full(len(bias), max(by_weight.max(), by_bias.max()))
         integers, offset = _dense_integers(weight, bias, scale, sent, self.arithmetic)
         return Readout(integers, offset), float(scale[0] * sent.scale)
 

@@ -64,7 +64,8 @@ def multipliers(
             got=f"{peak:.3g}",
             fix="Use more message bits or fewer accumulator bits.",
         )
-    shift = EXPONENT_MAX if peak == 0 else min(EXPONENT_MAX, int(floor_log2(np.asarray(largest / peak))))
+    room = floor_log2(largest / gain[gain > 0])
+    shift = int(room.min(initial=EXPONENT_MAX))
     return np.minimum(nearest(np.ldexp(gain, shift)), largest), shift
 
 

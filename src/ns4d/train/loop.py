@@ -228,7 +228,7 @@ class _Session:
 
     def _count(self, loss: float, logits: Tensor, labels: Tensor) -> Progress:
         correct = int((logits.argmax(1) == labels).sum())
-        counts = [loss * len(labels), correct, len(labels)]
+        counts = [loss * len(labels), float(correct), float(len(labels))]
         loss_sum, correct, seen = self.processes.total(counts, self.device)
         now = self.progress
         return replace(

@@ -46,11 +46,11 @@ def from_plain(kind: type[T], plain: object, where: str = "settings") -> T:
         ConfigError: For an unknown or missing name, or a value that the field cannot take.
     """
     if not isinstance(plain, Mapping):
-        _refuse(where, "a group of values", plain)
+        _refuse(where, "a group of values", repr(plain))
     known = _field_types(kind)
     for name in plain:
         if name not in known:
-            _refuse(where, f"the names {', '.join(known)}", name, _did_you_mean(name, known))
+            _refuse(where, f"the names {', '.join(known)}", repr(name), _did_you_mean(name, known))
     values = {k: _restore(known[k], value, f"{where}.{k}") for k, value in plain.items()}
     for field in dataclasses.fields(typing.cast(Any, kind)):
         if field.name not in values and _is_required(field):
@@ -73,8 +73,8 @@ def _restore(kind: Any, value: object, where: str) -> Any:
     # JSON has one kind of number: 1 may stand for 1.0. To Python, true is an int as well.
     accepted = (int, float) if kind is float else kind
     if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
-        _refuse(where, KINDS[kind], value)
-    return value
+        _refuse(where, KINDS[kind], repr(value))
+    return kind(value)
 
 
 def override(settings: T, assignments: Iterable[str]) -> T:
@@ -143,12 +143,12 @@ def _parse(kind: Any, text: str, where: str) -> Any:
     try:
         return kind(text)
     except ValueError:
-        _refuse(where, KINDS[kind], text)
+        _refuse(where, KINDS[kind], repr(text))
 
 
 def _choose(table: Mapping[str, Any], value: object, where: str) -> Any:
     if not isinstance(value, str) or value not in table:
-        _refuse(where, f"one of {', '.join(table)}", value, _did_you_mean(value, table))
+        _refuse(where, f"one of {', '.join(table)}", repr(value), _did_you_mean(value, table))
     return table[value]
 
 
@@ -156,8 +156,8 @@ def _members(kind: type[Enum]) -> dict[str, Enum]:
     return {str(member.value): member for member in kind}
 
 
-def _refuse(where: str, expected: str, got: object, fix: str = "Check the value.") -> NoReturn:
-    raise ConfigError(where, expected=expected, got=repr(got), fix=fix)
+def _refuse(where: str, expected: str, got: str, fix: str = "Check the value.") -> NoReturn:
+    raise ConfigError(where, expected=expected, got=got, fix=fix)
 
 
 def _did_you_mean(name: object, known: Iterable[str]) -> str:
