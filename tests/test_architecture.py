@@ -20,7 +20,17 @@ import pytest
 SOURCE = Path(__file__).resolve().parents[1] / "src"
 
 INTEGER_HALF = {"ns4d", "errors", "storage", "numerics", "program", "engines", "loihi2", "export"}
-EVERYTHING = INTEGER_HALF | {"zoo", "ssm", "model", "data", "train", "quantize", "bench", "cli"}
+EVERYTHING = INTEGER_HALF | {
+    "zoo",
+    "ssm",
+    "model",
+    "data",
+    "train",
+    "quantize",
+    "bench",
+    "demo",
+    "cli",
+}
 
 ALLOWED: Mapping[str, set[str]] = {
     "errors": set(),
@@ -37,7 +47,8 @@ ALLOWED: Mapping[str, set[str]] = {
     "data": {"errors"},
     "train": {"errors", "storage", "ssm", "model", "data"},
     "quantize": {"errors", "ssm", "model", "data", "train", "numerics", "program", "engines"},
-    "bench": EVERYTHING - {"bench", "cli"},
+    "bench": EVERYTHING - {"bench", "demo", "cli"},
+    "demo": EVERYTHING - {"cli"},
     "cli": EVERYTHING - {"cli"},
     "__main__": {"cli"},
 }

@@ -29,15 +29,11 @@ def random_images(inputs: int = 1, kind: type = np.uint8) -> np.ndarray:
 
 
 def shifted(image: np.ndarray, down: int, right: int) -> np.ndarray:
-    """A plain roll, with zeros for what came round the edge."""
-    rolled = np.roll(image, (down, right), axis=(0, 1))
-    rolled[:down] = 0
-    rolled[:, :right] = 0
-    if down < 0:
-        rolled[down:] = 0
-    if right < 0:
-        rolled[:, right:] = 0
-    return rolled
+    """A margin of zeros, and a window moved the other way."""
+    margin = max(abs(down), abs(right))
+    padded = np.pad(image, ((margin, margin), (margin, margin), (0, 0)))
+    top, left = margin - down, margin - right
+    return padded[top : top + SIDE, left : left + SIDE]
 
 
 def change(

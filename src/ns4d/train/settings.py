@@ -120,7 +120,8 @@ def _require_single(path: str, names: Sequence[str]) -> None:
 
 def _nearest_path(path: str, names: Sequence[str]) -> str:
     """Groups are easily forgotten or mistaken, so the last part of a name may decide alone."""
-    near = difflib.get_close_matches(path, names, n=1, cutoff=0.8)
+    outside = [name for name in names if path.startswith(f"{name}.")]
+    near = outside or difflib.get_close_matches(path, names, n=1, cutoff=0.8)
     lasts = {name.rpartition(".")[2]: name for name in names}
     last = difflib.get_close_matches(path.rpartition(".")[2], lasts, n=1, cutoff=0.6)
     found = [*near, *(lasts[name] for name in last)]
@@ -138,6 +139,8 @@ def _parse(kind: Any, text: str, where: str) -> Any:
     kind, optional = _without_none(kind)
     if issubclass(kind, Enum):
         return _choose(_members(kind) | (NO_VALUE if optional else {}), text, where)
+    if optional and text in NO_VALUE:
+        return None
     if kind is bool:
         return _choose(WORDS, text, where)
     try:

@@ -1,0 +1,124 @@
+"""Write the result tables of the documents from the records in `benchmarks/results`.
+
+A table stands between `<!-- generated: NAME -->` and `<!-- end -->`. `make results` rewrites all
+of them; a test compares, so a figure in a document is always one that a record holds.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ns4d.bench.tables import Table, percent
+from ns4d.errors import DataError
+from ns4d.storage import write_atomically
+
+DOCUMENTS = ("README.md", "docs/training.md")
+BLOCK = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+MEBIBYTE = 1 << 20
+
+
+def accuracy_table(results: Path) -> Table:
+    """Float and integer accuracy of every evaluated run."""
+    rows = []
+    for path in sorted(results.glob("*/record.json")):
+        record = _read(path)
+        figures, recipe = record["figures"], record["recipe"]
+        rows.append(
+            (
+                figures["task"],
+                f"{record['parameters']:,}",
+                f"{recipe['schedule']['epochs']}",
+                f"{figures['test_sequences']:,}",
+                percent(figures["float_accuracy"]),
+                f"{percent(figures['integer_accuracy'])} ({figures['arithmetic']})",
+                percent(figures["agreement"]),
+                f"{recipe['seed']}",
+            )
+        )
+    columns = (
+        "task",
+        "parameters",
+        "epochs",
+        "test sequences",
+        "float",
+        "integer after PTQ",
+        "equal decisions",
+        "seed",
+    )
+    return Table("Accuracy on the whole test part", columns, tuple(rows))
+
+
+def step_table(results: Path) -> Table:
+    """Time and memory of a training step, ours against the textbook's."""
+    rows = tuple(
+        (
+            cost["size"],
+            cost["device"],
+            cost["variant"],
+            f"{1000 * cost['seconds']:.0f}",
+            f"{cost['times_faster']:.2f}×",
+            f"{cost['memory'] / MEBIBYTE:.0f}",
+            f"{cost['memory_fraction']:.2f}×",
+        )
+        for cost in _read(results / "training_step.json")["training_step"]
+    )
+    columns = ("network", "device", "variant", "ms/step", "faster", "MiB", "of the memory")
+    return Table("One training step", columns, rows)
+
+
+TABLES: Mapping[str, Callable[[Path], Table]] = {
+    "accuracy": accuracy_table,
+    "training-step": step_table,
+}
+
+
+def to_markdown(table: Table) -> str:
+    """A table in Markdown, its origin in the first heading's row."""
+    lines = [
+        "| " + " | ".join(table.columns) + " |",
+        "|" + "---|" * len(table.columns),
+        *("| " + " | ".join(row) + " |" for row in table.rows),
+    ]
+    return "\n".join([*lines, "", f"All numbers {table.origin.value}."]) + "\n"
+
+
+def regenerate(text: str, results: Path) -> str:
+    """A document with every generated table as the records have it now."""
+
+    def replace(block: re.Match[str]) -> str:
+        return block[1] + to_markdown(TABLES[block[2]](results)) + block[3]
+
+    return BLOCK.sub(replace, text)
+
+
+def rewrite_documents(root: Path) -> list[Path]:
+    """Rewrite the documents of a checkout; returns those that changed."""
+    changed = []
+    for path in (root / name for name in DOCUMENTS):
+        text = path.read_text(encoding="utf-8")
+        new = regenerate(text, root / "benchmarks" / "results")
+        if new != text:
+            write_atomically(path, new.encode())
+            changed.append(path)
+    return changed
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(
+            str(path),
+            expected="a JSON record",
+            got=str(error),
+            fix="Write it with `ns4d evaluate … --record` or `ns4d bench`.",
+        ) from error
+
+
+if __name__ == "__main__":
+    for document in rewrite_documents(Path.cwd()):
+        print(f"rewrote {document}")

@@ -1,0 +1,78 @@
+"""Documents show what the records hold; records belong to the files beside them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import ns4d
+from ns4d.bench.documents import (
+    BLOCK,
+    DOCUMENTS,
+    TABLES,
+    regenerate,
+    rewrite_documents,
+    to_markdown,
+)
+from ns4d.bench.tables import Table
+from ns4d.errors import DataError
+from ns4d.train import load_network
+from ns4d.train.journal import read_journal
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+RESULTS = REPOSITORY / "benchmarks" / "results"
+RUNS = sorted(path.parent for path in RESULTS.glob("*/record.json"))
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_documents_are_up_to_date(name: str) -> None:
+    text = (REPOSITORY / name).read_text(encoding="utf-8")
+    assert BLOCK.search(text)
+    assert regenerate(text, RESULTS) == text, "run `make results`"
+
+
+@pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)
+def test_a_record_belongs_to_its_files(run: Path) -> None:
+    record = json.loads((run / "record.json").read_text())
+    figures = record["figures"]
+    network, recipe = load_network(run)
+    program = ns4d.load(run / f"{figures['arithmetic']}.ns4d")
+    assert program.digest == figures["digest"]
+    assert network.parameter_count == record["parameters"]
+    assert recipe.task == program.metadata.task == figures["task"] == run.name
+    assert record["journal"] == read_journal(run)
+    epochs = [line for line in record["journal"] if line["kind"] == "epoch"]
+    assert len(epochs) == recipe.schedule.epochs
+    assert figures["float_accuracy"] == figures["float_correct"] / figures["test_sequences"]
+
+
+def test_there_are_records() -> None:
+    assert {run.name for run in RUNS} >= {"digits", "smnist"}
+
+
+def test_markdown_of_a_table() -> None:
+    table = Table("T", ("a", "b"), (("1", "2"),))
+    assert to_markdown(table) == "| a | b |\n|---|---|\n| 1 | 2 |\n\nAll numbers measured.\n"
+
+
+def test_rewriting_changes_stale_documents_once(tmp_path: Path) -> None:
+    (tmp_path / "benchmarks").mkdir()
+    (tmp_path / "benchmarks" / "results").symlink_to(RESULTS)
+    (tmp_path / "docs").mkdir()
+    for name in DOCUMENTS:
+        block = "before\n<!-- generated: training-step -->\nold\n<!-- end -->\nafter\n"
+        (tmp_path / name).write_text(block)
+    assert len(rewrite_documents(tmp_path)) == len(DOCUMENTS)
+    text = (tmp_path / DOCUMENTS[0]).read_text()
+    assert "old" not in text
+    assert text.startswith("before\n")
+    assert text.endswith("after\n")
+    assert "textbook" in text
+    assert rewrite_documents(tmp_path) == []
+
+
+def test_a_missing_record_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"training_step\.json: expected a JSON record"):
+        TABLES["training-step"](tmp_path)
