@@ -48,7 +48,7 @@ ALLOWED: Mapping[str, set[str]] = {
     "train": {"errors", "storage", "ssm", "model", "data"},
     "quantize": {"errors", "ssm", "model", "data", "train", "numerics", "program", "engines"},
     "bench": EVERYTHING - {"bench", "demo", "cli"},
-    "demo": EVERYTHING - {"cli"},
+    "demo": EVERYTHING - {"demo", "cli"},
     "cli": EVERYTHING - {"cli"},
     "__main__": {"cli"},
 }

@@ -83,7 +83,7 @@ def test_a_training_restores_them(tmp_path):
         send(signal.SIGINT)
         return tokens
 
-    with pytest.raises(TrainingError, match="got an interrupt after step 1. Everything is saved"):
+    with pytest.raises(TrainingError, match=r"an interrupt after step 1\. Everything is saved"):
         train(tiny_recipe(), tiny_dataset(), tmp_path, hooks=[stop], show=False)
 
 

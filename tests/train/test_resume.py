@@ -109,14 +109,18 @@ def test_the_second_interrupt_stops_at_once(nursery, tmp_path):
     assert latest(tmp_path).progress.step == 6
 
 
-def test_a_full_disk_leaves_the_checkpoint_before(nursery, finished, tmp_path):
+@pytest.mark.parametrize("checkpoint_seconds", [0.0, 1e9], ids=["in an epoch", "after an epoch"])
+def test_a_full_disk_leaves_the_checkpoint_before(nursery, finished, tmp_path, checkpoint_seconds):
+    """After an epoch, the record and the smaller best.safetensors are written before it fails."""
     assert nursery.start(tmp_path, signals=[("SIGKILL", 4)]).wait() == -signal.SIGKILL
     before = (tmp_path / LATEST).read_bytes()
-    training = nursery.start(tmp_path, file_bytes=len(before) - 1)
+    full = {"file_bytes": len(before) - 1, "checkpoint_seconds": checkpoint_seconds}
+    training = nursery.start(tmp_path, **full)
     assert training.wait() == 1
     assert f"ArtefactError: {tmp_path / LATEST}: expected to write" in training.text
     assert "what was there before is unchanged" in training.text
     assert (tmp_path / LATEST).read_bytes() == before
+    assert (tmp_path / BEST).exists() == bool(checkpoint_seconds)
     go_on(tmp_path)
     assert_same_run(tmp_path, finished)
 

@@ -1,4 +1,4 @@
-"""What `make bench` measures, as tables with ratios and as one JSON record."""
+"""What `make bench` measures: ratios side by side, recorded as JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Result tables: one description, shown in the terminal and in the HTML report.
+"""Result tables: one description for the terminal, the HTML report, the documents.
 
 Every table says how its numbers came about: measured, simulated, fitted, published or assumed.
 """

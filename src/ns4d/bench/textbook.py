@@ -1,4 +1,4 @@
-"""The plain formulation of S4D, as textbooks and tutorials write it: what we measure against.
+"""The plain formulation of S4D, as textbooks write it: what we measure against.
 
     K[h, l] = 2 Re Σ_n C_hn B̄_hn exp(l Δ_h A_hn)         an (h, n, l) tensor of exponentials
     y       = irfft(rfft(u) rfft(K)) + D u                 autograd's own backward pass

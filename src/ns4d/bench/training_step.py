@@ -1,4 +1,4 @@
-"""Time and memory of one training step: ours against the textbook's, each in its own process.
+"""The cost of one training step: ours against the textbook's, each in its own process.
 
 Peak memory is a property of a process, so every variant runs in a fresh one: this file is both
 the parent (`compare_training_steps`) and the child (`python -m ns4d.bench.training_step`).

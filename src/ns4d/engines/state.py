@@ -1,4 +1,4 @@
-"""The state of a program between two tokens: a value that can be copied, saved and resumed."""
+"""The state of a program between two tokens: a value to copy, save, resume from."""
 
 from __future__ import annotations
 
@@ -141,6 +141,21 @@ def require_state(program: Program, state: State, batch: int) -> None:
     per_token = program.ranges[-1].accumulator
     reachable = min(state.tokens_seen, program.safe_tokens)
     _require("readout", np.abs(state.r) <= per_token * reachable)
+
+
+def require_safe(program: Program, tokens: int) -> None:
+    """Refuse more tokens than the 64-bit scores are proved for.
+
+    Raises:
+        RangeError: More than `program.safe_tokens`.
+    """
+    if tokens > program.safe_tokens:
+        raise RangeError(
+            f"token {program.safe_tokens}",
+            expected=f"at most {program.safe_tokens} tokens, proved safe for 64-bit scores",
+            got=str(tokens),
+            fix="Reset the stream.",
+        )
 
 
 def _require(name: str, inside: np.ndarray) -> None:

@@ -1,4 +1,4 @@
-"""The shifts that round and the clip that saturates: integer primitives on int64 arrays.
+"""Integer primitives on int64 arrays: shifts that round, a clip that saturates.
 
 Nothing else in ns4d rounds, shifts a sum down or saturates; every engine repeats these bits.
 

@@ -1,4 +1,4 @@
-"""Checked, read-only copies of the arrays and numbers that a program is built from."""
+"""Checked, read-only copies of what a program is built from."""
 
 from __future__ import annotations
 

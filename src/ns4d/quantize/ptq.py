@@ -1,4 +1,4 @@
-"""Post-training quantization: a trained network and some data in, an integer program out."""
+"""Post-training quantization: a trained network in, an integer program out."""
 
 from __future__ import annotations
 
