@@ -55,6 +55,8 @@ def demo(
     from ns4d.bench.tables import print_table
     from ns4d.demo import run_demo
 
+    # So small a network gains nothing from a second thread, and loses much on a busy machine.
+    _device("cpu", threads=1)
     result = run_demo(out, lambda line: print(line, file=sys.stderr))
     if as_json:
         print(json.dumps(result.plain()))

@@ -184,3 +184,11 @@ def test_fft_lengths_are_the_smallest_that_run_fast():
     fast = [n for n in range(2, 2400, 2) if largest_prime_factor(n) <= 7]
     for minimum in range(1, 2200):
         assert fft_length(minimum) == next(n for n in fast if n >= minimum)
+
+
+@pytest.mark.parametrize("minimum", [-1, 0])
+def test_no_length_at_all_ends_too(minimum):
+    """An empty sequence asks for -1; a search from zero would never end."""
+    assert fft_length(minimum) == 2
+    empty = torch.zeros(2, 3, 0)
+    assert convolve(empty, empty[0]).shape == (2, 3, 0)

@@ -1,7 +1,7 @@
 """A process that has loaded torch once and forks trainings on demand: real processes to kill.
 
 It reads one JSON object per line and answers with one number per line: the process id of the
-training it started, the exit status of the one it was asked to wait for, or whether it has ended.
+training it started, the exit status of the one it was asked to wait for, or whether one runs.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from ns4d.errors import Ns4dError
 from ns4d.train import override, train
 from train import tiny
 
+PATIENCE_S = 300  # then a training that hangs is a training that failed
+
 
 def signal_self(number: int, at: int) -> Callable[[Tensor, torch.Generator], Tensor]:
     """A hook that sends this process a signal while the `at`-th batch is drawn, from 1."""
@@ -43,6 +45,7 @@ def run(order: dict[str, Any]) -> int:
     """One training, as the order describes it."""
     os.environ.update(order["environment"])
     warnings.simplefilter("error")
+    signal.alarm(PATIENCE_S)
     torch.set_num_threads(1)
     if order["file_bytes"] is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (order["file_bytes"],) * 2)
@@ -79,18 +82,38 @@ def fork(order: dict[str, Any]) -> int:
         os._exit(status)
 
 
-def main() -> None:
-    for line in sys.stdin:
-        order = json.loads(line)
+class Children:
+    """What became of the trainings. Signals pass through here: a process that has been waited for
+    may have left its number to a stranger."""
+
+    def __init__(self) -> None:
+        self._statuses: dict[int, int] = {}
+
+    def status(self, pid: int, options: int) -> int | None:
+        """The exit status, negative for a signal; None while it runs, if not to wait for it."""
+        if pid not in self._statuses:
+            ended, status = os.waitpid(pid, options)
+            if not ended:
+                return None
+            self._statuses[pid] = os.waitstatus_to_exitcode(status)
+        return self._statuses[pid]
+
+    def answer(self, order: dict[str, Any]) -> int | None:
+        """Obey one order."""
         if "wait" in order:
-            answer = os.waitstatus_to_exitcode(os.waitpid(order["wait"], 0)[1])
-        elif "ended" in order:
-            # WNOWAIT leaves it waitable: its process id stays its own until `wait`.
-            looking = os.WEXITED | os.WNOHANG | os.WNOWAIT
-            answer = int(os.waitid(os.P_PID, order["ended"], looking) is not None)
-        else:
-            answer = fork(order)
-        print(answer, flush=True)
+            return self.status(order["wait"], 0)
+        if "running" in order:
+            return int(self.status(order["running"], os.WNOHANG) is None)
+        if "signal" in order:
+            running = self.status(order["signal"], os.WNOHANG) is None
+            return os.kill(order["signal"], order["number"]) if running else None
+        return fork(order)
+
+
+def main() -> None:
+    children = Children()
+    for line in sys.stdin:
+        print(json.dumps(children.answer(json.loads(line))), flush=True)
 
 
 if __name__ == "__main__":

@@ -22,15 +22,16 @@ class Training:
     output: Path
 
     def signal(self, number: int) -> None:
-        os.kill(self.pid, number)
+        """Send it a signal, if it still runs."""
+        self.nursery.ask({"signal": self.pid, "number": number})
 
     def wait(self) -> int:
-        """Its exit status; negative, the signal that ended it. To be asked once."""
+        """Its exit status; negative, the signal that ended it."""
         return self.nursery.ask({"wait": self.pid})
 
     @property
-    def ended(self) -> bool:
-        return self.nursery.ask({"ended": self.pid}) == 1
+    def running(self) -> bool:
+        return self.nursery.ask({"running": self.pid}) == 1
 
     @property
     def text(self) -> str:
@@ -51,11 +52,12 @@ class Nursery:
             env=os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
         )
 
-    def ask(self, order: dict[str, Any]) -> int:
+    def ask(self, order: dict[str, Any]) -> Any:
+        """The nursery's answer to one order."""
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
-        return int(self._process.stdout.readline())
+        return json.loads(self._process.stdout.readline())
 
     def start(self, folder: Path, **order: Any) -> Training:
         """Start a training into a folder; see `nursery.run` for what else can be ordered."""

@@ -122,3 +122,11 @@ def test_in_order_is_everything_in_order(size, pieces):
     indices = list(part.in_order(size))
     assert (len(part), len(indices)) == (5, pieces)
     assert torch.cat(indices).tolist() == [0, 1, 2, 3, 4]
+
+
+def test_arrays_read_from_files_may_be_read_only():
+    tokens = np.arange(12, dtype=np.uint8).reshape(2, 6, 1)
+    tokens.setflags(write=False)
+    split = Split(tokens, np.array([0, 1]), np.array([6, 6]))
+    part = SplitTensors(split, Normalization(np.zeros(1), np.ones(1)), torch.device("cpu"))
+    assert part.tokens.numpy().tolist() == tokens.tolist()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,8 @@ def start_two(nursery: Nursery, folders: tuple[Path, Path], **order) -> list[Tra
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(free_port()),
         "WORLD_SIZE": "2",
-        "GLOO_SOCKET_IFNAME": "lo",  # not the name of the machine, which may resolve to nothing
+        # The machine's own name may resolve to nothing.
+        "GLOO_SOCKET_IFNAME": "lo0" if sys.platform == "darwin" else "lo",
     }
     signals = order.pop("signals", [])
     return [

@@ -53,7 +53,7 @@ def test_killed_and_resumed_is_uninterrupted(
 def await_checkpoint(training: Training, path: Path) -> None:
     """Until the file is replaced, or nobody is left to replace it."""
     before = stamp(path)
-    while stamp(path) == before and not training.ended:
+    while stamp(path) == before and training.running:
         time.sleep(0.001)
 
 

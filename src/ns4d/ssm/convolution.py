@@ -20,7 +20,7 @@ from torch import Tensor
 
 def fft_length(minimum: int) -> int:
     """The smallest even number ≥ minimum without a prime factor above 7, which FFTs run fast."""
-    candidate = minimum + minimum % 2
+    candidate = max(minimum + minimum % 2, 2)  # zero has every factor, for ever
     while _remove_factors(candidate, (2, 3, 5, 7)) != 1:
         candidate += 2
     return candidate

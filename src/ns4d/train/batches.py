@@ -21,7 +21,9 @@ class SplitTensors:
     """A split on a device: raw tokens as stored, normalized batch by batch."""
 
     def __init__(self, split: Split, normalization: Normalization, device: torch.device) -> None:
-        self.tokens: Shaped[Tensor, "b l i"] = torch.from_numpy(split.tokens).to(device)
+        # PyTorch warns of arrays that it cannot write to; arrays read from files may be such.
+        writable = np.require(split.tokens, requirements="W")
+        self.tokens: Shaped[Tensor, "b l i"] = torch.from_numpy(writable).to(device)
         self.labels: Int[Tensor, " b"] = torch.from_numpy(split.labels).to(device)
         equal = bool((split.lengths == split.tokens.shape[1]).all())
         self.lengths = None if equal else torch.from_numpy(split.lengths).to(device)

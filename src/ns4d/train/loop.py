@@ -10,7 +10,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -87,14 +87,14 @@ def train(
     device = device or torch.device("cpu")
     _check(recipe, dataset)
     keep_freed_memory()
-    with join_processes(device) as processes:
-        session = _Session(recipe, dataset, folder, device, hooks, processes)
-        with (
-            session.journal(tensorboard) as journal,
-            session.display(show) as display,
-            Interrupt() as interrupt,
-        ):
-            session.run(journal, display, interrupt, checkpoint_seconds)
+    with (
+        join_processes(device) as processes,
+        closing(_Session(recipe, dataset, folder, device, hooks, processes)) as session,
+        session.journal(tensorboard) as journal,
+        session.display(show) as display,
+        Interrupt() as interrupt,
+    ):
+        session.run(journal, display, interrupt, checkpoint_seconds)
     return TrainingResult(folder, session.progress)
 
 
@@ -135,7 +135,6 @@ class _Session:
         self.network = Network(recipe.model).to(device)
         self.optimizer = build_optimizer(self.network, recipe.optimizer)
         self.progress = self._resume()
-        self.parallel: nn.Module = processes.wrap(self.network)
         self.train_part = SplitTensors(dataset.train, dataset.normalization, device)
         self.validation = SplitTensors(dataset.validation, dataset.normalization, device)
         self.hooks = [*_recipe_hooks(recipe, dataset, device), *hooks]
@@ -143,6 +142,15 @@ class _Session:
         self.share = processes.share(self.batch)
         self.per_epoch = len(self.train_part) // self.batch
         self.steps = self.per_epoch * recipe.schedule.epochs
+        self.parallel: nn.Module = processes.wrap(self.network)
+
+    def close(self) -> None:
+        """Free the wrapped network while its process group lives.
+
+        Freed after it, it would take the group along while holding Python's lock, and wait for
+        the group's thread, which may be waiting for the lock to free its last tensor.
+        """
+        self.parallel = self.network
 
     def _resume(self) -> Progress:
         path = self.folder / LATEST

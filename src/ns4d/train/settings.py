@@ -62,7 +62,7 @@ def _is_required(field: dataclasses.Field) -> bool:
     return field.default is field.default_factory is dataclasses.MISSING
 
 
-def _restore(kind: Any, value: object, where: str) -> Any:
+def _restore(kind: Any, value: Any, where: str) -> Any:
     if _is_group(kind):
         return from_plain(kind, value, where)
     kind, optional = _without_none(kind)
