@@ -201,7 +201,7 @@ def _device(name: str, threads: int) -> torch.device:
             fix="Use --device auto.",
         )
     # torchrun numbers the processes of a machine; each takes its own GPU.
-    return torch.device(name, int(os.environ.get("LOCAL_RANK", "0")) if name == "cuda" else None)
+    return torch.device(f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if name == "cuda" else "cpu")
 
 
 def _profile(name: str) -> Any:

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from ns4d.bench.tables import percent
 
-STYLE: Mapping[str, Any] = {
+STYLE: Any = {  # matplotlib types its keys as literals
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -43,7 +43,7 @@ def learning_curve(records: Sequence[Mapping[str, Any]]) -> str:
         An SVG element.
     """
     epochs = [record for record in records if record["kind"] == "epoch"]
-    with matplotlib.rc_context(dict(STYLE)):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(8, 2.8), layout="constrained")
         left, right = figure.subplots(1, 2)
         for part, colour in (("train", "C0"), ("validation", "C1")):
@@ -74,7 +74,7 @@ def streamed_sequences(
     Returns:
         An SVG element.
     """
-    with matplotlib.rc_context(dict(STYLE)):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(2.7 * len(tokens), 3.6), layout="constrained")
         axes = figure.subplots(2, len(tokens), sharex=True, squeeze=False)
         for column in range(len(tokens)):

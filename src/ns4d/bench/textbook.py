@@ -28,7 +28,7 @@ def textbook_forward(network: Network, tokens: Float[Tensor, "b l i"]) -> Tensor
         Logits (b, classes).
     """
     h = network.encoder(tokens)
-    for layer in network.layers:
+    for layer in network.stack:
         y = _convolve(layer.ssm, h.transpose(1, 2)).transpose(1, 2)
         h = functional.relu(layer.linear(functional.relu(y)))
     return network.decoder(h.mean(1))

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from jaxtyping import Complex, Float, Int
@@ -39,6 +40,11 @@ class Network(nn.Module):
         self.decoder = nn.Linear(config.channels, config.classes)
 
     @property
+    def stack(self) -> tuple[S4DLayer, ...]:
+        """The layers in order, with their type, which a `ModuleList` forgets."""
+        return tuple(cast(S4DLayer, layer) for layer in self.layers)
+
+    @property
     def parameter_count(self) -> int:
         """Number of trained real numbers (a complex one counts twice)."""
         return sum(p.numel() for p in self.parameters())
@@ -64,7 +70,7 @@ class Network(nn.Module):
         """
         self._check(tokens)
         h = self._encode(tokens)
-        for layer in self.layers:
+        for layer in self.stack:
             h = layer(h, rate)
         return self.decoder(_mean_over_time(h, lengths))
 
@@ -83,7 +89,7 @@ class Network(nn.Module):
         """Continue with a chunk: the logits after its last token, and the state after it."""
         self._check(tokens)
         h, states = self._encode(tokens), []
-        for layer, x in zip(self.layers, state.layers, strict=True):
+        for layer, x in zip(self.stack, state.layers, strict=True):
             x, h = layer.scan(x, h, rate)
             states.append(x)
         return self._read(tuple(states), state, h.sum(-1), tokens.shape[1])
@@ -94,7 +100,7 @@ class Network(nn.Module):
         """Continue with one token: the logits after it, and the new state."""
         self._check_one(token)
         h, states = self.encoder(token), []
-        for layer, x in zip(self.layers, state.layers, strict=True):
+        for layer, x in zip(self.stack, state.layers, strict=True):
             x, h = layer.step(x, h, rate)
             states.append(x)
         return self._read(tuple(states), state, h, 1)

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from typing import cast
 
 import torch
 
-from ns4d.model import ModelConfig, Network, Norm, S4DLayer
+from ns4d.model import ModelConfig, Network, Norm
 
 
 @torch.no_grad()
@@ -29,8 +28,7 @@ def fold_batch_norm(network: Network) -> Network:
         return folded
     config: ModelConfig = dataclasses.replace(network.config, norm=Norm.NONE)
     folded.config = config
-    for module in folded.layers:
-        layer = cast(S4DLayer, module)
+    for layer in folded.stack:
         norm = layer.batch_norm
         assert norm is not None and norm.running_mean is not None and norm.running_var is not None
         gain = norm.weight / torch.sqrt(norm.running_var + norm.eps)

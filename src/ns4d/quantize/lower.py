@@ -13,7 +13,6 @@ is the scale of the messages that the node sends.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -79,10 +78,8 @@ class Lowering:
             "encoder", self.network.encoder, sent, self.ranges.encoder, relu=False
         )
         nodes: list[Node] = [node]
-        for index, (module, seen) in enumerate(
-            zip(self.network.layers, self.ranges.layers, strict=True)
-        ):
-            layer = cast(S4DLayer, module)
+        pairs = zip(self.network.stack, self.ranges.layers, strict=True)
+        for index, (layer, seen) in enumerate(pairs):
             node, sent = self._s4d(f"layer{index}.s4d", layer, sent, seen)
             relu = layer.config.mixer is Mixer.RELU
             name = f"layer{index}.linear"

@@ -16,6 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from jaxtyping import Complex, Float, Int
 from torch import Tensor
 
@@ -158,8 +159,8 @@ def _fill(
 
 
 def _parts(values: Complex[np.ndarray, "h n"]) -> Float[np.ndarray, "h n 2"]:
-    return np.stack([values.real, values.imag], axis=-1)
+    return np.stack([np.real(values), np.imag(values)], axis=-1)
 
 
 def _complex(values: Tensor) -> Complex[np.ndarray, "h n"]:
-    return values.detach().cdouble().numpy()
+    return values.detach().to(torch.complex128).numpy()

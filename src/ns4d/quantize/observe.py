@@ -7,14 +7,13 @@ in the convolution.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ns4d.model import Network, S4DLayer
+from ns4d.model import Network
 from ns4d.model.layer import NONLINEARITIES, mix_channels
 from ns4d.ssm import DiscreteSSM
 
@@ -64,8 +63,7 @@ def observe(network: Network, tokens: Float[Tensor, "b l i"]) -> NetworkRange:
     """
     h = mix_channels(network.encoder, tokens.mT)
     encoder, layers = _largest(h, (0, 2)), []
-    for module in network.layers:
-        layer = cast(S4DLayer, module)
+    for layer in network.stack:
         state = _largest_state(layer.ssm.discrete(), h)
         z = NONLINEARITIES[layer.config.nonlinearity](layer.ssm(h))
         h = layer(h)
