@@ -86,14 +86,14 @@ def test_your_own_sequences_train(tmp_path: Path, capsys: pytest.CaptureFixture[
     ("arguments", "message"),
     [
         (("train", "smnits"), "expected one of digits, smnist.*Did you mean 'smnist'"),
-        (("train", "digits", "schedule.epoch=3"), "got 'epoch'. Did you mean 'epochs'"),
+        (("train", "digits", "schedule.epoch=3"), "no such name. Did you mean 'schedule.epochs'"),
         (("train", "digits", "model.norm=bach"), "Did you mean 'batch'"),
         (("train", "digits", "batch=many"), "override batch: expected a whole number"),
         (("train", "digits", "--device", "tpu"), "--device: expected cpu, auto, or cuda"),
         (("quantize", "nowhere"), "quantize: expected a method, got none. Add --ptq."),
         (("quantize", "nowhere", "--ptq"), "expected an ns4d checkpoint"),
         (("quantize", "nowhere", "--ptq", "--profile", "w"), "--profile: expected one of loihi2"),
-        (("evaluate", "nowhere"), "expected an ns4d checkpoint, version 1, got No such file"),
+        (("evaluate", "nowhere"), "expected an ns4d checkpoint, version ., got No such file"),
         (("show", "nowhere.ns4d"), "nowhere.ns4d: expected a file, got nothing"),
     ],
 )
