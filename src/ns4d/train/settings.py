@@ -119,12 +119,11 @@ def _require_single(path: str, names: Sequence[str]) -> None:
 
 
 def _nearest_path(path: str, names: Sequence[str]) -> str:
-    """Groups are easily forgotten or mistaken, so the last part of a name may decide alone."""
+    """Groups are easily forgotten or mistaken, so the last part of a name decides."""
     outside = [name for name in names if path.startswith(f"{name}.")]
-    near = outside or difflib.get_close_matches(path, names, n=1, cutoff=0.8)
     lasts = {name.rpartition(".")[2]: name for name in names}
     last = difflib.get_close_matches(path.rpartition(".")[2], lasts, n=1, cutoff=0.6)
-    found = [*near, *(lasts[name] for name in last)]
+    found = outside or [lasts[name] for name in last]
     return f"Did you mean {found[0]!r}?" if found else f"Valid names: {', '.join(names)}."
 
 
