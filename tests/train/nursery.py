@@ -21,7 +21,7 @@ import torch._dynamo  # AdamW loads it at its first step; loaded here, all child
 from torch import Tensor
 
 from ns4d.errors import Ns4dError
-from ns4d.train import override, train
+from ns4d.train import display, override, train
 from train import tiny
 
 PATIENCE_S = 300  # then a training that hangs is a training that failed
@@ -41,6 +41,12 @@ def signal_self(number: int, at: int) -> Callable[[Tensor, torch.Generator], Ten
     return hook
 
 
+def print_seed(tokens: Tensor, generator: torch.Generator) -> Tensor:
+    """A hook that tells what the random numbers of a step come from."""
+    print("seeds", generator.initial_seed(), torch.initial_seed())
+    return tokens
+
+
 def run(order: dict[str, Any]) -> int:
     """One training, as the order describes it."""
     os.environ.update(order["environment"])
@@ -49,7 +55,9 @@ def run(order: dict[str, Any]) -> int:
     torch.set_num_threads(1)
     if order["file_bytes"] is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (order["file_bytes"],) * 2)
+    display.LINE_SECONDS = order["line_seconds"]
     hooks = [signal_self(signal.Signals[name], at) for name, at in order["signals"]]
+    hooks += [print_seed] if order["print_seeds"] else []
     try:
         train(
             override(getattr(tiny, order["recipe"])(), order["overrides"]),
@@ -61,6 +69,9 @@ def run(order: dict[str, Any]) -> int:
     except Ns4dError as error:
         print(f"{type(error).__name__}: {error}")
         return 1
+    finally:
+        if torch.distributed.is_initialized():
+            print("the process group is still there")
     return 0
 
 

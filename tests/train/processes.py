@@ -67,6 +67,8 @@ class Nursery:
             "recipe": "restless_recipe",
             "overrides": [],
             "checkpoint_seconds": 0.0,
+            "line_seconds": 30.0,
+            "print_seeds": False,
             "signals": [],
             "environment": {},
             "file_bytes": None,

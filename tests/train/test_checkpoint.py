@@ -260,11 +260,24 @@ def test_the_selected_network_of_a_run(finished, tmp_path):
     assert_same_tensors(network.state_dict(), dict(best.network))
     held = evaluate(network, tiny_dataset().validation, tiny_dataset().normalization)
     assert held.accuracy == best.progress.best_accuracy
-    shutil.copy(finished / LATEST, tmp_path)
-    for place in (tmp_path, tmp_path / LATEST):
-        assert_same_tensors(
-            load_network(place)[0].state_dict(), dict(load_checkpoint(tmp_path / LATEST).network)
-        )
+
+
+def test_which_network_of_a_run_is_selected(finished, tmp_path):
+    """The best where there is one, else the latest, or the file that is named."""
+    latest = alter(finished / LATEST, tmp_path / LATEST, marked)
+    assert is_marked(tmp_path)
+    best = Path(shutil.copy(finished / BEST, tmp_path))
+    assert not is_marked(tmp_path)
+    assert not is_marked(best)
+    assert is_marked(latest)
+
+
+def marked(_, tensors) -> None:
+    tensors["model.encoder.bias"][0] = 123.0
+
+
+def is_marked(place: Path) -> bool:
+    return load_network(place)[0].encoder.bias[0].item() == 123.0
 
 
 def test_a_run_without_a_network(tmp_path):

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from ns4d.data import Permutation
 from ns4d.errors import ConfigError
 from ns4d.model import Network
 from ns4d.train import Optimizer, Schedule, evaluate, load_network, train
-from ns4d.train.checkpoint import BEST, load_checkpoint
+from ns4d.train.checkpoint import BEST, LATEST, load_checkpoint
 from train.runs import assert_same_run, epochs, latest
 from train.tiny import STEPS, tiny_dataset, tiny_model, tiny_recipe
 
@@ -44,17 +46,41 @@ def test_it_learns(long):
     assert evaluate(network, dataset.test, dataset.normalization).accuracy > 0.95
 
 
-def test_the_best_epoch_is_selected(long):
-    """The most accurate on the validation part, the later one of equals."""
-    dataset, progress = tiny_dataset(), latest(long).progress
-    reached = {record["step"]: record["validation_accuracy"] for record in epochs(long)}
+def test_the_best_epoch_is_selected(tmp_path):
+    """The most accurate on the validation part, the later one of equals, and often not the last."""
+    dataset, recipe = tiny_dataset(), tiny_recipe(schedule=Schedule(epochs=12))
+    shuffled = np.random.default_rng(4).permutation(dataset.validation.labels)
+    dataset = replace(dataset, validation=replace(dataset.validation, labels=shuffled))
+    progress = train(recipe, dataset, tmp_path, show=False).progress
+    reached = {record["step"]: record["validation_accuracy"] for record in epochs(tmp_path)}
     best = max(reached.values())
-    last = max(step for step, accuracy in reached.items() if accuracy == best)
-    assert len(set(reached.values())) > 2, "equal epochs would tell nothing"
-    assert (progress.best_accuracy, progress.best_step) == (best, last)
-    found = evaluate(load_network(long)[0], dataset.validation, dataset.normalization)
+    steps = [step for step, accuracy in reached.items() if accuracy == best]
+    assert len(steps) > 1
+    assert steps[-1] < progress.step, "the last of all would be no choice"
+    assert (progress.best_accuracy, progress.best_step) == (best, steps[-1])
+    found = evaluate(load_network(tmp_path)[0], dataset.validation, dataset.normalization)
     assert found.accuracy == best
-    assert load_checkpoint(long / BEST).progress.step == last
+    assert load_checkpoint(tmp_path / BEST).progress.step == steps[-1]
+
+
+def test_the_figures_of_an_epoch_are_its_own(tmp_path):
+    """With one step an epoch, what the network of the epoch before makes of the train part."""
+    dataset = tiny_dataset()
+    recipe = tiny_recipe(batch=len(dataset.train), schedule=Schedule(epochs=4))
+    before = []
+
+    def look(tokens: Tensor, generator: torch.Generator) -> Tensor:
+        if (tmp_path / LATEST).exists():
+            network = Network(recipe.model)
+            latest(tmp_path).restore_network(network)
+            before.append(evaluate(network, dataset.train, dataset.normalization))
+        return tokens
+
+    train(recipe, dataset, tmp_path, hooks=[look], show=False)
+    records = epochs(tmp_path)[1:]
+    assert [r["train_accuracy"] for r in records] == [found.accuracy for found in before]
+    losses = [r["train_loss"] for r in records]
+    assert losses == pytest.approx([found.loss for found in before], rel=1e-5)
 
 
 def test_the_result_is_what_is_on_disk(tmp_path):

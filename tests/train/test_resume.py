@@ -13,6 +13,8 @@ import pytest
 from ns4d.errors import ArtefactError, ConfigError
 from ns4d.train import override, train
 from ns4d.train.checkpoint import BEST, LATEST, load_checkpoint
+from ns4d.train.journal import read_journal
+from train.altered import alter
 from train.processes import Training
 from train.runs import assert_same_run, latest
 from train.tiny import STEPS, STEPS_PER_EPOCH, restless_recipe, tiny_dataset
@@ -78,6 +80,15 @@ def test_killed_at_random_moments_it_still_arrives(nursery, finished, tmp_path):
         assert status == -signal.SIGKILL, training.text
         kills += 1
     assert kills > 0
+    assert_same_run(tmp_path, finished)
+
+
+def test_the_time_of_all_lives_is_added_up(nursery, finished, tmp_path):
+    assert nursery.start(tmp_path, signals=[("SIGKILL", 7)]).wait() == -signal.SIGKILL
+    path = tmp_path / LATEST
+    alter(path, path, lambda header, _: header["progress"].update(seconds=1000.0))
+    go_on(tmp_path)
+    assert 1000 < latest(tmp_path).progress.seconds == read_journal(tmp_path)[-1]["seconds"]
     assert_same_run(tmp_path, finished)
 
 
