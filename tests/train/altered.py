@@ -23,11 +23,9 @@ def read_header(path: Path) -> Header:
 
 
 def checksum(header: Header, tensors: Tensors) -> str:
-    """Version 2 covers the header as sorted JSON, then the tensors; version 1 the tensors only."""
-    digest = hashlib.sha256()
-    if header["version"] != 1:
-        covered = {name: value for name, value in header.items() if name != "sha256"}
-        digest.update(json.dumps(covered, sort_keys=True).encode())
+    """The header as sorted JSON, then the tensors in the order of their names."""
+    covered = {name: value for name, value in header.items() if name != "sha256"}
+    digest = hashlib.sha256(json.dumps(covered, sort_keys=True).encode())
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(tensor.numpy().tobytes())

@@ -26,8 +26,7 @@ from ns4d.storage import write_atomically
 from ns4d.train.recipe import Recipe
 from ns4d.train.settings import from_plain, to_plain
 
-VERSION = 2
-FIRST_VERSION = 1  # its checksum covers the tensors alone
+VERSION = 1
 LATEST, BEST = "checkpoint.safetensors", "best.safetensors"
 
 
@@ -130,10 +129,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """
     header, tensors = _read(path)
     found = header.pop("sha256", None)
-    if header.get("version") not in (FIRST_VERSION, VERSION):
+    if header.get("version") != VERSION:
         raise _unreadable(path, f"format version {header.get('version')}")
-    covered = {} if header["version"] == FIRST_VERSION else header
-    if found != _digest(covered, tensors):
+    if found != _digest(header, tensors):
         raise _unreadable(path, "altered contents (the checksum differs)")
     try:
         recipe = from_plain(Recipe, header.get("recipe"), "recipe")
@@ -184,7 +182,7 @@ def _unreadable(path: Path, got: str) -> ArtefactError:
 
 
 def _digest(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
-    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode() if header else b"")
+    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
     for name in sorted(tensors):
         tensor = tensors[name]
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
