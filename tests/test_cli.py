@@ -128,3 +128,45 @@ def test_help_is_quick_to_import() -> None:
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_program_of_another_network_is_refused(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "other"
+    assert call("train", "digits", *QUICK, "seed=1", "--out", str(other)) == 0
+    assert call("quantize", str(other), "--ptq") == 0
+    assert call("evaluate", str(run), "--program", str(other / "loihi2.ns4d")) == 1
+    assert re.search(
+        r"loihi2\.ns4d: expected a program made from this run \(network \w{12}\), "
+        r"got one for digits from network \w{12}\. Name the run",
+        capsys.readouterr().err,
+    )
+
+
+def test_the_same_run_gives_the_same_program(run: Path, tmp_path: Path) -> None:
+    for name in ("one.ns4d", "two.ns4d"):
+        assert call("quantize", str(run), "--ptq", "--out", str(tmp_path / name)) == 0
+    assert (tmp_path / "one.ns4d").read_bytes() == (tmp_path / "two.ns4d").read_bytes()
+
+
+def test_a_finished_network_is_not_overwritten(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = (run / "best.safetensors").read_bytes()
+    (tmp_path / "best.safetensors").write_bytes(kept)
+    assert call("train", "digits", *QUICK, "schedule.epochs=2", "--out", str(tmp_path)) == 1
+    assert "got a run with schedule.epochs=1 (now 2)" in capsys.readouterr().err
+    assert (tmp_path / "best.safetensors").read_bytes() == kept
+
+
+def test_changed_data_are_noticed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, out = tmp_path / "mine.npz", tmp_path / "run"
+    tokens, labels = np.random.default_rng(0).normal(size=(40, 9, 1)), np.arange(40) % 2
+    np.savez(path, tokens=tokens, labels=labels)
+    command = ("train", str(path), *QUICK, "batch=8", "--out", str(out))
+    assert call(*command) == 0
+    np.savez(path, tokens=-tokens, labels=labels)
+    for again in (command, ("evaluate", str(out)), ("quantize", str(out), "--ptq")):
+        assert call(*again) == 1
+        assert "got other data under the same name" in capsys.readouterr().err

@@ -102,7 +102,7 @@ def train(
 
 @app.command()
 def quantize(
-    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    run: Annotated[Path, typer.Argument(help="Folder of a run; its best network so far is taken.")],
     ptq: Annotated[bool, typer.Option("--ptq", help="Post-training quantization.")] = False,
     profile: Annotated[str, typer.Option(help="Arithmetic profile: loihi2 or wide.")] = "loihi2",
     sequences: Annotated[int, typer.Option(min=1, help="Calibration sequences.")] = 64,
@@ -124,7 +124,7 @@ def quantize(
         loaded.dataset,
         arithmetic,
         sequences=sequences,
-        provenance=provenance(loaded.recipe),
+        provenance=provenance(loaded.network, loaded.recipe),
     )
     path = out or run / f"{profile}.ns4d"
     save(program, path)

@@ -11,6 +11,7 @@ import numpy as np
 from ns4d.bench.environment import environment
 from ns4d.bench.figures import learning_curve, streamed_sequences
 from ns4d.bench.report import Picture, Report, write_report
+from ns4d.bench.runs import provenance
 from ns4d.bench.tables import Table, percent
 from ns4d.data import Dataset, load_task
 from ns4d.program import Program, load, save, to_text
@@ -85,7 +86,7 @@ def run_demo(folder: Path, say: Callable[[str], None], recipe: Recipe | None = N
     network, _ = load_network(folder)
     say("2/4 quantize to integers (profile loihi2) and save")
     path = folder / "digits.ns4d"
-    save(post_training_quantize(network, dataset, provenance={"seed": recipe.seed}), path)
+    save(post_training_quantize(network, dataset, provenance=provenance(network, recipe)), path)
     program = load(path)
     say(f"3/4 stream {len(dataset.test)} test digits token by token on the reference engine")
     scores = stream_split(program, dataset.test)

@@ -54,3 +54,20 @@ def test_token_range_is_per_input() -> None:
     tokens = torch.zeros(1, 5, 2)
     tokens[0, 3, 1] = -7
     assert observe(network, tokens).token.tolist() == [0, 7]
+
+
+def test_padding_does_not_count() -> None:
+    network = make_network(ModelConfig(2, 3, 5, 4, 2), seed=1)
+    tokens, lengths = torch.randn(3, 20, 2), torch.tensor([20, 7, 12])
+    junk = tokens.clone()
+    for row, length in zip(junk, lengths, strict=True):
+        row[length:] = 1000
+    clean, dirty = observe(network, tokens, lengths), observe(network, junk, lengths)
+    np.testing.assert_array_equal(clean.token, dirty.token)
+    np.testing.assert_allclose(clean.encoder, dirty.encoder, rtol=1e-5)
+    for one, other in zip(clean.layers, dirty.layers, strict=True):
+        for part in ("state", "ssm", "linear"):
+            np.testing.assert_allclose(
+                getattr(one, part), getattr(other, part), rtol=1e-3, atol=1e-3
+            )
+    assert observe(network, junk).token.max() == 1000

@@ -10,12 +10,15 @@ from typing import Any
 
 from ns4d.bench.environment import environment
 from ns4d.data import Dataset, load_task
+from ns4d.errors import ConfigError
 from ns4d.model import Network
-from ns4d.program import load
+from ns4d.program import Program, load
 from ns4d.quantize import agreement, stream_split
 from ns4d.storage import write_atomically
 from ns4d.train import Recipe, evaluate, load_network
+from ns4d.train.checkpoint import load_selected, network_digest
 from ns4d.train.journal import read_journal
+from ns4d.train.resume import require_same_data
 from ns4d.train.settings import to_plain
 
 
@@ -40,13 +43,33 @@ def load_run(run: Path, data_dir: Path | None = None) -> LoadedRun:
         DataError: If the data are missing or altered.
     """
     network, recipe = load_network(run)
-    return LoadedRun(network, recipe, load_task(recipe.task, data_dir, recipe.permutation))
+    dataset = load_task(recipe.task, data_dir, recipe.permutation)
+    require_same_data(str(run), load_selected(run), dataset.digest)
+    return LoadedRun(network, recipe, dataset)
 
 
-def provenance(recipe: Recipe) -> dict[str, str | int]:
-    """What a program says about where it comes from."""
-    facts = environment()
-    return {"seed": recipe.seed, "commit": facts["commit"], "torch": facts["torch"]}
+def provenance(network: Network, recipe: Recipe) -> dict[str, str | int]:
+    """What a program says about where it comes from; the same network gives the same program."""
+    return {"seed": recipe.seed, "network": network_digest(network)}
+
+
+def load_program(path: Path, run: LoadedRun) -> Program:
+    """Load the integer program of a run.
+
+    Raises:
+        ArtefactError: If the file cannot be read.
+        ConfigError: If the program was made from another network.
+    """
+    program, wanted = load(path), network_digest(run.network)
+    origin = program.metadata.provenance.get("network", "unknown")
+    if origin != wanted:
+        raise ConfigError(
+            str(path),
+            expected=f"a program made from this run (network {wanted[:12]})",
+            got=f"one for {program.metadata.task} from network {str(origin)[:12]}",
+            fix="Name the run that it was made from, or quantize this one again.",
+        )
+    return program
 
 
 def evaluate_run(
@@ -63,6 +86,7 @@ def evaluate_run(
         Plain values for a table or for JSON.
     """
     split = run.dataset.test
+    integers = None if program is None else load_program(program, run)
     floats = evaluate(run.network, split, run.dataset.normalization)
     facts: dict[str, Any] = {
         "task": run.recipe.task,
@@ -70,9 +94,8 @@ def evaluate_run(
         "float_correct": floats.correct,
         "float_accuracy": floats.accuracy,
     }
-    if program is None:
+    if integers is None:
         return facts
-    integers = load(program)
     scores = stream_split(integers, split, progress=progress)
     counts = agreement(floats.logits, scores, split)
     return facts | {

@@ -10,8 +10,10 @@ Units     raw tokens are in the units of their source; normalized tokens have no
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import final
 
 import numpy as np
@@ -164,6 +166,18 @@ class Dataset:
         yield "train", self.train
         yield "validation", self.validation
         yield "test", self.test
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 of all sequences, labels, lengths, the normalization: what a run is tied to."""
+        digest = hashlib.sha256(repr((self.classes, self.permutation)).encode())
+        arrays = [self.normalization.offset, self.normalization.scale]
+        for _, split in self.splits():
+            arrays += [split.tokens, split.labels, split.lengths]
+        for array in arrays:
+            digest.update(f"{array.dtype} {array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
 
     @property
     def inputs(self) -> int:

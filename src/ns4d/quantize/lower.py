@@ -97,19 +97,16 @@ class Lowering:
         integers, offset = _dense_integers(weight, bias, scale, sent, self.arithmetic)
         return Readout(integers, offset), float(scale[0] * sent.scale)
 
-    def _messages(self, peaks: Float[np.ndarray, " o"]) -> Messages:
-        largest = self.arithmetic.message_max
-        scale = message_scale(peaks, largest)
-        return Messages(scale, message_limit(peaks, scale, largest, HEADROOM))
-
     def _descale(
-        self, name: str, gain: Float[np.ndarray, " o"], after: Messages, relu: bool
-    ) -> Descale:
-        live = after.limit > 0
-        multiplier, shift = multipliers(
-            np.where(live, gain, 0.0), self.arithmetic.multiplier_max, name
-        )
-        return Descale(multiplier, shift, after.limit, relu)
+        self, name: str, step: Float[np.ndarray, " o"], peaks: Float[np.ndarray, " o"], relu: bool
+    ) -> tuple[Descale, Messages]:
+        """From accumulators with steps of this value to messages with these maxima."""
+        largest, widest = self.arithmetic.message_max, self.arithmetic.multiplier_max
+        scale = message_scale(peaks, largest, finest=float(step.max()) / widest)
+        after = Messages(scale, message_limit(peaks, scale, largest, HEADROOM))
+        gain = np.where(after.limit > 0, step / scale, 0.0)
+        multiplier, shift = multipliers(gain, widest, name)
+        return Descale(multiplier, shift, after.limit, relu), after
 
     def _dense(
         self,
@@ -122,8 +119,7 @@ class Lowering:
         weight, bias = _double(linear.weight), _double(linear.bias)
         scale = self._weight_scale(weight, bias, sent)
         integers, offset = _dense_integers(weight, bias, scale, sent, self.arithmetic)
-        after = self._messages(peaks)
-        descale = self._descale(name, scale * sent.scale / after.scale, after, relu)
+        descale, after = self._descale(name, scale * sent.scale, peaks, relu)
         return Dense(name, integers, offset, descale), after
 
     def _weight_scale(
@@ -145,10 +141,10 @@ class Lowering:
     def _s4d(
         self, name: str, layer: S4DLayer, sent: Messages, seen: LayerRange
     ) -> tuple[S4D, Messages]:
-        after = self._messages(seen.ssm)
         neuron = lower_neuron(layer.ssm, sent.scale, sent.limit, seen.state, self.arithmetic)
-        gain = np.ldexp(1.0 / after.scale, -neuron.output_exponent)
-        return neuron.node(name, self._descale(name, gain, after, relu=True)), after
+        step = np.ldexp(1.0, -neuron.output_exponent)
+        descale, after = self._descale(name, step, seen.ssm, relu=True)
+        return neuron.node(name, descale), after
 
 
 def _dense_integers(

@@ -104,7 +104,8 @@ def _contracting(a_bar: Complex[np.ndarray, "h n"], shift: int) -> Int[np.ndarra
     scaled = np.ldexp(_parts(a_bar), shift)
     integers = nearest(scaled)
     unstable = (integers**2).sum(-1, keepdims=True) >= 4**shift
-    return np.where(unstable, np.trunc(scaled).astype(np.int64), integers)
+    inward = integers - np.sign(integers) * (np.abs(integers) > np.abs(scaled))
+    return np.where(unstable, inward, integers)
 
 
 def _state_exponent(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ns4d.model import Network
@@ -51,35 +51,43 @@ class NetworkRange:
 
 
 @torch.no_grad()
-def observe(network: Network, tokens: Float[Tensor, "b l i"]) -> NetworkRange:
+def observe(
+    network: Network, tokens: Float[Tensor, "b l i"], lengths: Int[Tensor, " b"] | None = None
+) -> NetworkRange:
     """Run a folded network over calibration sequences and note the largest magnitudes.
 
     Args:
         network: In evaluation mode, batch normalization folded.
         tokens: Normalized calibration tokens, from the training part.
+        lengths: Valid tokens per sequence; what follows is padding and does not count.
 
     Returns:
         The ranges.
     """
+    length = tokens.shape[1]
+    ends = torch.full((len(tokens),), length) if lengths is None else lengths
+    valid = (torch.arange(length) < ends[:, None])[:, None]
     h = mix_channels(network.encoder, tokens.mT)
-    encoder, layers = _largest(h, (0, 2)), []
+    encoder, layers = _largest(h, valid), []
     for layer in network.stack:
-        state = _largest_state(layer.ssm.discrete(), h)
+        state = _largest_state(layer.ssm.discrete(), h, valid)
         z = NONLINEARITIES[layer.config.nonlinearity](layer.ssm(h))
         h = layer(h)
-        layers.append(LayerRange(state, _largest(z, (0, 2)), _largest(h, (0, 2))))
-    return NetworkRange(_largest(tokens, (0, 1)), encoder, tuple(layers), len(tokens))
+        layers.append(LayerRange(state, _largest(z, valid), _largest(h, valid)))
+    return NetworkRange(_largest(tokens.mT, valid), encoder, tuple(layers), len(tokens))
 
 
-def _largest(values: Tensor, axes: tuple[int, ...]) -> np.ndarray:
-    return values.abs().amax(axes).double().numpy()
+def _largest(values: Float[Tensor, "b h l"], valid: Bool[Tensor, "b 1 l"]) -> np.ndarray:
+    return (values.abs() * valid).amax((0, 2)).double().numpy()
 
 
-def _largest_state(ssm: DiscreteSSM, u: Float[Tensor, "b h l"]) -> np.ndarray:
+def _largest_state(
+    ssm: DiscreteSSM, u: Float[Tensor, "b h l"], valid: Bool[Tensor, "b 1 l"]
+) -> np.ndarray:
     x = torch.zeros(len(u), *ssm.a_bar.shape, dtype=ssm.a_bar.dtype)
     largest = torch.zeros(u.shape[1])
-    for column in u.unbind(-1):
+    for column, counts in zip(u.unbind(-1), valid.unbind(-1), strict=True):
         x = ssm.a_bar * x + ssm.b_bar * column[..., None]
-        parts = torch.view_as_real(x)
-        largest = torch.maximum(largest, parts.abs().amax((0, 2, 3)))
+        parts = torch.view_as_real(x).abs().amax((2, 3))
+        largest = torch.maximum(largest, (parts * counts).amax(0))
     return largest.double().numpy()

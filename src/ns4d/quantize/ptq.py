@@ -45,7 +45,7 @@ def post_training_quantize(
     """
     require_lowerable(network.config)
     folded = fold_batch_norm(network)
-    ranges = observe(folded, _calibration_tokens(dataset, sequences))
+    ranges = observe(folded, *_calibration_tokens(dataset, sequences))
     lowering = Lowering(folded, ranges, arithmetic)
     nodes, sent = lowering.nodes()
     readout, score_scale = lowering.readout(sent)
@@ -68,12 +68,12 @@ def post_training_quantize(
     )
 
 
-def _calibration_tokens(dataset: Dataset, sequences: int) -> torch.Tensor:
-    """Normalized tokens of a fixed random choice of training sequences.
-
-    Padding is included: it is 0 in raw units and cannot be larger than what is there.
-    """
+def _calibration_tokens(
+    dataset: Dataset, sequences: int
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Normalized tokens of a fixed random choice of training sequences, with their lengths."""
     count = min(sequences, len(dataset.train))
     chosen = np.random.default_rng(CALIBRATION_SEED).permutation(len(dataset.train))[:count]
     part = SplitTensors(dataset.train.select(chosen), dataset.normalization, torch.device("cpu"))
-    return part.batch(torch.arange(count))[0]
+    tokens, _, lengths = part.batch(torch.arange(count))
+    return tokens, lengths

@@ -69,10 +69,16 @@ def multipliers(
     return np.minimum(nearest(np.ldexp(gain, shift)), largest), shift
 
 
-def message_scale(peaks: Float[np.ndarray, " o"], largest: int) -> float:
-    """The value of one integer step of a message: the calibrated maximum uses the full width."""
+def message_scale(peaks: Float[np.ndarray, " o"], largest: int, finest: float = 0.0) -> float:
+    """The value of one integer step of a message: the calibrated maximum uses the full width.
+
+    Args:
+        peaks: Calibrated maximum per channel.
+        largest: Largest message.
+        finest: The smallest step that the multiplier can reach; what is smaller is noise.
+    """
     peak = float(peaks.max())
-    return peak / largest if peak > 0 else 1.0
+    return max(peak / largest, finest) if peak > 0 else 1.0
 
 
 def message_limit(
@@ -82,4 +88,4 @@ def message_limit(
 
     A tight limit is what lets `Program` prove the next accumulator with larger weights.
     """
-    return np.minimum(np.ceil(headroom * peaks / scale), largest).astype(np.int64)
+    return np.minimum(nearest(headroom * peaks / scale), largest)

@@ -42,6 +42,7 @@ class Progress:
         seen: Number of them.
         best_accuracy: Best accuracy on the validation part so far; -1 before the first.
         best_step: Step at which it was reached.
+        data: Digest of the data set; see `Dataset.digest`.
     """
 
     step: int = 0
@@ -51,6 +52,7 @@ class Progress:
     seen: int = 0
     best_accuracy: float = -1.0
     best_step: int = 0
+    data: str = ""
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,18 @@ def load_checkpoint(path: Path) -> Checkpoint:
     return Checkpoint(path, recipe, progress, network, optimizer)
 
 
+def load_selected(run: Path) -> Checkpoint:
+    """The selected checkpoint of a run: the best on validation, else the latest."""
+    path = run if run.is_file() else run / BEST
+    return load_checkpoint(path if path.exists() else run / LATEST)
+
+
+def network_digest(network: Network) -> str:
+    """sha256 of all parameters and buffers, by which a program names the network it came from."""
+    state = network.state_dict()
+    return _digest({}, {name: tensor.detach().cpu() for name, tensor in state.items()})
+
+
 def load_network(run: Path) -> tuple[Network, Recipe]:
     """The selected network of a run (best on validation, else the latest) and its recipe.
 
@@ -151,9 +165,7 @@ def load_network(run: Path) -> tuple[Network, Recipe]:
     Raises:
         ArtefactError: If there is no readable checkpoint.
     """
-    path = run if run.is_file() else run / BEST
-    path = path if path.exists() else run / LATEST
-    checkpoint = load_checkpoint(path)
+    checkpoint = load_selected(run)
     network = Network(checkpoint.recipe.model)
     checkpoint.restore_network(network)
     return network.eval(), checkpoint.recipe

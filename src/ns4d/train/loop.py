@@ -25,7 +25,7 @@ from ns4d.model import Network
 from ns4d.train.allocator import keep_freed_memory
 from ns4d.train.augment import Hook, image_hook
 from ns4d.train.batches import SplitTensors, epoch_order, step_seed
-from ns4d.train.checkpoint import BEST, LATEST, Progress, load_checkpoint, save_checkpoint
+from ns4d.train.checkpoint import BEST, LATEST, Progress, save_checkpoint
 from ns4d.train.diagnose import non_finite_error
 from ns4d.train.display import Display
 from ns4d.train.distributed import Processes, join_processes
@@ -34,6 +34,7 @@ from ns4d.train.interrupt import Interrupt
 from ns4d.train.journal import Journal
 from ns4d.train.optimizer import build_optimizer, set_rates
 from ns4d.train.recipe import Recipe
+from ns4d.train.resume import find_checkpoint
 from ns4d.train.settings import to_plain
 
 
@@ -134,7 +135,6 @@ class _Session:
         self.recipe, self.folder, self.device, self.processes = recipe, folder, device, processes
         self.network = Network(recipe.model).to(device)
         self.optimizer = build_optimizer(self.network, recipe.optimizer)
-        self.progress = self._resume()
         self.train_part = SplitTensors(dataset.train, dataset.normalization, device)
         self.validation = SplitTensors(dataset.validation, dataset.normalization, device)
         self.hooks = [*_recipe_hooks(recipe, dataset, device), *hooks]
@@ -142,6 +142,7 @@ class _Session:
         self.share = processes.share(self.batch)
         self.per_epoch = len(self.train_part) // self.batch
         self.steps = self.per_epoch * recipe.schedule.epochs
+        self.progress = self._resume(dataset.digest)
         self.parallel: nn.Module = processes.wrap(self.network)
 
     def close(self) -> None:
@@ -152,18 +153,10 @@ class _Session:
         """
         self.parallel = self.network
 
-    def _resume(self) -> Progress:
-        path = self.folder / LATEST
-        if not path.exists():
-            return Progress()
-        checkpoint = load_checkpoint(path)
-        if checkpoint.recipe != self.recipe:
-            raise ConfigError(
-                str(self.folder),
-                expected="an empty folder or a run of the same recipe",
-                got=f"a run with {_difference(checkpoint.recipe, self.recipe)}",
-                fix="Choose another --out, or repeat the first command to go on with that run.",
-            )
+    def _resume(self, data: str) -> Progress:
+        checkpoint = find_checkpoint(self.folder, self.recipe, data, self.per_epoch)
+        if checkpoint is None:
+            return Progress(data=data)
         checkpoint.restore(self.network, self.optimizer)
         return checkpoint.progress
 
@@ -186,7 +179,7 @@ class _Session:
         checkpoint_seconds: float,
     ) -> None:
         """Step until done; checkpoint in between."""
-        if journal is not None:
+        if journal is not None and self.progress.step < self.steps:
             self._note_start(journal)
         began, saved = time.monotonic() - self.progress.seconds, time.monotonic()
         while self.progress.step < self.steps:
@@ -316,19 +309,6 @@ def _recipe_hooks(recipe: Recipe, dataset: Dataset, device: torch.device) -> lis
         return []
     order = Permutation(dataset.permutation).order(dataset.length)
     return [image_hook(recipe.augmentation, torch.from_numpy(order).to(device))]
-
-
-def _difference(old: Recipe, new: Recipe) -> str:
-    pairs = zip(_flatten(to_plain(old)), _flatten(to_plain(new)), strict=True)
-    return ", ".join(f"{name}={was} (now {now})" for (name, was), (_, now) in pairs if was != now)
-
-
-def _flatten(plain: dict, prefix: str = "") -> list[tuple[str, object]]:
-    rows: list[tuple[str, object]] = []
-    for name, value in plain.items():
-        nested = isinstance(value, dict)
-        rows += _flatten(value, f"{prefix}{name}.") if nested else [(prefix + name, value)]
-    return rows
 
 
 def _device_name(device: torch.device) -> str:

@@ -1,0 +1,81 @@
+"""What a run's folder holds: nothing yet, something to go on from, or another run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ns4d.errors import ConfigError
+from ns4d.train.checkpoint import BEST, LATEST, Checkpoint, load_checkpoint
+from ns4d.train.recipe import Recipe
+from ns4d.train.settings import to_plain
+
+OTHER_FOLDER = "Choose another --out, or repeat the first command to go on with that run."
+
+
+def find_checkpoint(folder: Path, recipe: Recipe, data: str, per_epoch: int) -> Checkpoint | None:
+    """The checkpoint to go on from; None to begin.
+
+    Args:
+        folder: The run's folder, which may not exist yet.
+        recipe: What is to be trained.
+        data: Digest of the data set.
+        per_epoch: Steps of an epoch.
+
+    Raises:
+        ConfigError: If the folder holds a run of another recipe or other data, or a finished
+            network without the checkpoint to go on from: training would destroy either.
+        ArtefactError: If a checkpoint cannot be read.
+    """
+    for name in (BEST, LATEST):
+        if (folder / name).exists():
+            _require_same(folder, load_checkpoint(folder / name), recipe, data)
+    if (folder / LATEST).exists():
+        return load_checkpoint(folder / LATEST)
+    # A run killed between its first two writes has the first epoch's network alone.
+    if (folder / BEST).exists() and load_checkpoint(folder / BEST).progress.step > per_epoch:
+        raise ConfigError(
+            str(folder),
+            expected=f"the file {LATEST} to go on from",
+            got=f"only {BEST}, the network that a run selected",
+            fix="Choose another --out.",
+        )
+    return None
+
+
+def _require_same(folder: Path, checkpoint: Checkpoint, recipe: Recipe, data: str) -> None:
+    if checkpoint.recipe != recipe:
+        raise ConfigError(
+            str(folder),
+            expected="an empty folder or a run of the same recipe",
+            got=f"a run with {_difference(checkpoint.recipe, recipe)}",
+            fix=OTHER_FOLDER,
+        )
+    require_same_data(str(folder), checkpoint, data)
+
+
+def require_same_data(where: str, checkpoint: Checkpoint, data: str) -> None:
+    """Refuse a data set other than the one that a checkpoint was trained on.
+
+    Raises:
+        ConfigError: Naming both digests.
+    """
+    if checkpoint.progress.data != data:
+        raise ConfigError(
+            where,
+            expected=f"the data that the run was trained on (digest {checkpoint.progress.data})",
+            got=f"other data under the same name (digest {data})",
+            fix="Bring the old data back, or train anew in another --out.",
+        )
+
+
+def _difference(old: Recipe, new: Recipe) -> str:
+    pairs = zip(_flatten(to_plain(old)), _flatten(to_plain(new)), strict=True)
+    return ", ".join(f"{name}={was} (now {now})" for (name, was), (_, now) in pairs if was != now)
+
+
+def _flatten(plain: dict, prefix: str = "") -> list[tuple[str, object]]:
+    rows: list[tuple[str, object]] = []
+    for name, value in plain.items():
+        nested = isinstance(value, dict)
+        rows += _flatten(value, f"{prefix}{name}.") if nested else [(prefix + name, value)]
+    return rows
