@@ -1,7 +1,7 @@
 """The recipes of the built-in tasks: one row each, every hyper-parameter stated.
 
-The schedules fit the machines we train on: digits trains in about a minute and smnist in about
-an hour on two CPU cores; scifar wants a GPU.
+The schedules fit the machines we train on: digits takes seconds; smnist took 74 minutes on two
+CPU cores shared with other work (benchmarks/results/smnist); scifar wants a GPU.
 """
 
 from __future__ import annotations
