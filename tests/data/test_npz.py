@@ -83,7 +83,7 @@ def test_another_kind_of_zip_is_refused(path: Path):
 
 
 def test_a_missing_file_is_refused(tmp_path: Path):
-    with pytest.raises(DataError, match=REFUSED + "FileNotFoundError"):
+    with pytest.raises(DataError, match=r"x\.npz: expected a file at /.*x\.npz, got none\."):
         read_npz(tmp_path / "x.npz", FIX)
 
 

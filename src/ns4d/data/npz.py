@@ -31,6 +31,9 @@ def read_npz(path: Path, fix: str) -> dict[str, np.ndarray]:
     Raises:
         DataError: It is missing, truncated, altered, or holds Python objects.
     """
+    if not path.exists():
+        where = path.absolute()
+        raise DataError(str(path), expected=f"a file at {where}", got="none", fix="Check the path.")
     try:
         with path.open("rb") as file, zipfile.ZipFile(file) as archive:
             # First the checksums: NumPy stops reading where an altered header says the array ends.
