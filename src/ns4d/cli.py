@@ -185,8 +185,6 @@ def bench(
 
 
 def _device(name: str, threads: int) -> torch.device:
-    import os
-
     import torch
 
     if threads:
@@ -200,8 +198,7 @@ def _device(name: str, threads: int) -> torch.device:
             got=repr(name),
             fix="Use --device auto.",
         )
-    # torchrun numbers the processes of a machine; each takes its own GPU.
-    return torch.device(f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if name == "cuda" else "cpu")
+    return torch.device(name)
 
 
 def _profile(name: str) -> Any:

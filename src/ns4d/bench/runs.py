@@ -15,7 +15,7 @@ from ns4d.model import Network
 from ns4d.program import Program, load
 from ns4d.quantize import agreement, stream_split
 from ns4d.storage import write_atomically
-from ns4d.train import Recipe, evaluate, load_network
+from ns4d.train import Recipe, evaluate
 from ns4d.train.checkpoint import load_selected, network_digest
 from ns4d.train.journal import read_journal
 from ns4d.train.resume import require_same_data
@@ -41,11 +41,13 @@ def load_run(run: Path, data_dir: Path | None = None) -> LoadedRun:
     Raises:
         ArtefactError: If the run has no readable checkpoint.
         DataError: If the data are missing or altered.
+        ConfigError: If they are not those that the run was trained on.
     """
-    network, recipe = load_network(run)
+    checkpoint = load_selected(run)
+    recipe = checkpoint.recipe
     dataset = load_task(recipe.task, data_dir, recipe.permutation)
-    require_same_data(str(run), load_selected(run), dataset.digest)
-    return LoadedRun(network, recipe, dataset)
+    require_same_data(str(run), checkpoint, dataset.digest)
+    return LoadedRun(checkpoint.build_network(), recipe, dataset)
 
 
 def provenance(network: Network, recipe: Recipe) -> dict[str, str | int]:

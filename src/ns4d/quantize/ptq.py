@@ -13,7 +13,7 @@ from ns4d.numerics import LOIHI2, Arithmetic
 from ns4d.program import InputQuantizer, Metadata, Program
 from ns4d.program.metadata import Scalar
 from ns4d.quantize.fold import fold_batch_norm
-from ns4d.quantize.lower import Lowering, require_lowerable
+from ns4d.quantize.lower import Lowering
 from ns4d.quantize.observe import observe
 from ns4d.train.batches import SplitTensors
 
@@ -43,7 +43,6 @@ def post_training_quantize(
     Raises:
         ConfigError: If the network has parts that no integer node expresses.
     """
-    require_lowerable(network.config)
     folded = fold_batch_norm(network)
     ranges = observe(folded, *_calibration_tokens(dataset, sequences))
     lowering = Lowering(folded, ranges, arithmetic)

@@ -7,6 +7,7 @@ exactly what the uninterrupted one would have seen.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -52,9 +53,15 @@ class SplitTensors:
         return iter(torch.arange(len(self), device=self.labels.device).split(size))
 
 
+@lru_cache(maxsize=1)
 def epoch_order(count: int, seed: int, epoch: int) -> Int[np.ndarray, " b"]:
-    """A permutation of the sequences, determined by the seed and the epoch."""
-    return np.random.default_rng([seed, epoch]).permutation(count)
+    """A permutation of the sequences, determined by the seed and the epoch.
+
+    Every step asks for it, so the last one is kept; it is read-only.
+    """
+    order = np.random.default_rng([seed, epoch]).permutation(count)
+    order.setflags(write=False)
+    return order
 
 
 def step_seed(seed: int, step: int, rank: int) -> int:

@@ -65,6 +65,16 @@ class Checkpoint:
     network: Mapping[str, Tensor]
     optimizer: Mapping[str, Tensor]
 
+    def build_network(self) -> Network:
+        """The stored network, for evaluation.
+
+        Raises:
+            ArtefactError: If the parameters do not fit the recipe.
+        """
+        network = Network(self.recipe.model)
+        self.restore_network(network)
+        return network.eval()
+
     def restore_network(self, network: Network) -> None:
         """Put the stored parameters into a network built from the same recipe.
 
@@ -166,9 +176,7 @@ def load_network(run: Path) -> tuple[Network, Recipe]:
         ArtefactError: If there is no readable checkpoint.
     """
     checkpoint = load_selected(run)
-    network = Network(checkpoint.recipe.model)
-    checkpoint.restore_network(network)
-    return network.eval(), checkpoint.recipe
+    return checkpoint.build_network(), checkpoint.recipe
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:

@@ -222,7 +222,7 @@ class _Session:
         epoch, position = divmod(step, self.per_epoch)
         order = epoch_order(len(self.train_part), self.recipe.seed, epoch)
         start = position * self.batch + self.processes.rank * self.share
-        indices = torch.from_numpy(order[start : start + self.share]).to(self.device)
+        indices = torch.tensor(order[start : start + self.share], device=self.device)
         seed = step_seed(self.recipe.seed, step, self.processes.rank)
         torch.manual_seed(seed)
         return self.train_part.batch(indices, self.hooks, torch.Generator().manual_seed(seed))

@@ -26,20 +26,20 @@ def find_checkpoint(folder: Path, recipe: Recipe, data: str, per_epoch: int) -> 
             network without the checkpoint to go on from: training would destroy either.
         ArtefactError: If a checkpoint cannot be read.
     """
-    for name in (BEST, LATEST):
-        if (folder / name).exists():
-            _require_same(folder, load_checkpoint(folder / name), recipe, data)
-    if (folder / LATEST).exists():
-        return load_checkpoint(folder / LATEST)
+    paths = (folder / BEST, folder / LATEST)
+    best, latest = (load_checkpoint(path) if path.exists() else None for path in paths)
+    for checkpoint in (best, latest):
+        if checkpoint is not None:
+            _require_same(folder, checkpoint, recipe, data)
     # A run killed between its first two writes has the first epoch's network alone.
-    if (folder / BEST).exists() and load_checkpoint(folder / BEST).progress.step > per_epoch:
+    if latest is None and best is not None and best.progress.step > per_epoch:
         raise ConfigError(
             str(folder),
             expected=f"the file {LATEST} to go on from",
             got=f"only {BEST}, the network that a run selected",
             fix="Choose another --out.",
         )
-    return None
+    return latest
 
 
 def _require_same(folder: Path, checkpoint: Checkpoint, recipe: Recipe, data: str) -> None:
