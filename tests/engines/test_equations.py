@@ -13,9 +13,9 @@ from ns4d.engines.reference import (
     accumulate,
     descale,
     reduce_each_toward_zero,
-    reduce_sum_nearest,
+    reduce_sum_half_up,
     update_each_toward_zero,
-    update_sum_nearest,
+    update_sum_half_up,
 )
 from ns4d.numerics import LOIHI2, WIDE, ProductRounding
 from ns4d.program import S4D, Dense, Descale, InputQuantizer, Metadata, Program, Readout
@@ -55,15 +55,15 @@ def test_update_each_toward_zero():
     assert (re.item(), im.item()) == (17, -1)
 
 
-def test_update_sum_nearest():
+def test_update_sum_half_up():
     # (1) (30 + 14)/4 + 15/2 = 18.5 -> 19;   (2) (-21 + 20)/4 - 3/2 = -1.75 -> -2
-    re, im = update_sum_nearest(neuron(), *X, U)
+    re, im = update_sum_half_up(neuron(), *X, U)
     assert (re.item(), im.item()) == (19, -2)
 
 
-def test_update_sum_nearest_with_the_larger_shift_on_the_input():
+def test_update_sum_half_up_with_the_larger_shift_on_the_input():
     # (1) (30 + 14)/4 + 15/8 = 12.875 -> 13;  (2) -1/4 - 3/8 = -0.625 -> -1
-    re, im = update_sum_nearest(neuron(b_shift=np.array([3])), *X, U)
+    re, im = update_sum_half_up(neuron(b_shift=np.array([3])), *X, U)
     assert (re.item(), im.item()) == (13, -1)
 
 
@@ -72,17 +72,17 @@ def test_reduce_each_toward_zero():
     assert reduce_each_toward_zero(neuron(), *X, U).tolist() == [[19]]
 
 
-def test_reduce_sum_nearest():
+def test_reduce_sum_half_up():
     # (3) (70 + 7)/4 + 9/8 = 20.375 -> 20
-    assert reduce_sum_nearest(neuron(), *X, U).tolist() == [[20]]
+    assert reduce_sum_half_up(neuron(), *X, U).tolist() == [[20]]
     # (70 + 7)/16 + 9/2 = 9.3125 -> 9
     node = neuron(c_shift=np.array([4]), d_shift=np.array([1]))
-    assert reduce_sum_nearest(node, *X, U).tolist() == [[9]]
+    assert reduce_sum_half_up(node, *X, U).tolist() == [[9]]
 
 
 def test_each_rounding_has_its_neuron():
     assert set(NEURON) == set(ProductRounding)
-    assert NEURON[ProductRounding.SUM_NEAREST] == (update_sum_nearest, reduce_sum_nearest)
+    assert NEURON[ProductRounding.SUM_HALF_UP] == (update_sum_half_up, reduce_sum_half_up)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_each_rounding_has_its_neuron():
         (LOIHI2, True, [0, 0, 0, 0, 2, 4]),
         (LOIHI2, False, [-4, -3, -1, 0, 2, 4]),
         (WIDE, True, [0, 0, 0, 1, 3, 4]),
-        (WIDE, False, [-4, -3, -1, 1, 3, 4]),
+        (WIDE, False, [-4, -2, -1, 1, 3, 4]),
     ],
 )
 def test_descale(arithmetic, relu, wanted):

@@ -30,8 +30,8 @@ def test_the_two_profiles():
     assert LOIHI2.product_rounding is ProductRounding.EACH_TOWARD_ZERO
     assert LOIHI2.synapse_rounding is SynapseRounding.FLOOR
     assert widths(WIDE) == [8, 16, 16, 32, 16, 32]
-    assert WIDE.product_rounding is ProductRounding.SUM_NEAREST
-    assert WIDE.synapse_rounding is SynapseRounding.NEAREST
+    assert WIDE.product_rounding is ProductRounding.SUM_HALF_UP
+    assert WIDE.synapse_rounding is SynapseRounding.HALF_UP
     assert dict(PROFILES) == {"loihi2": LOIHI2, "wide": WIDE}
 
 
@@ -91,4 +91,4 @@ def test_the_widest_profile_keeps_the_contract_of_the_shifts():
 def test_each_synapse_rounding_has_its_primitive():
     v = np.array([-3, -1, 1, 3])
     assert SYNAPSE_SHIFT[SynapseRounding.FLOOR](v, 1).tolist() == [-2, -1, 0, 1]
-    assert SYNAPSE_SHIFT[SynapseRounding.NEAREST](v, 1).tolist() == [-2, -1, 1, 2]
+    assert SYNAPSE_SHIFT[SynapseRounding.HALF_UP](v, 1).tolist() == [-1, 0, 1, 2]

@@ -238,7 +238,7 @@ def test_a_reduction_too_large_for_int64_is_still_a_number():
 @settings(max_examples=40)
 @given(data=st.data())
 def test_aligned_bounds_cover_the_sums(data):
-    """Bound of the sum that SUM_NEAREST shifts, against Python integers at the worst signs."""
+    """Bound of the sum that SUM_HALF_UP shifts, against Python integers at the worst signs."""
     top = WIDE.coefficient_max
     ar, ai, br, bi, d = (data.draw(st.integers(-top, top)) for _ in range(5))
     x, u = data.draw(st.integers(0, WIDE.state_max)), data.draw(st.integers(0, WIDE.message_max))

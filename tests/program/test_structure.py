@@ -84,7 +84,7 @@ def test_the_digest_is_pinned():
         Readout(2 * one, 70_000 * one[0]),
         Metadata("none", ("ä",), {"seed": 1, "rate": 0.1, "note": "none", "ok": True, "by": None}),
     )
-    assert program.digest == "4b36c7c14a92ac996d8b74639b0999562181173768827b1486e7cc2bea91378b"
+    assert program.digest == "925c04695e9e5ebb54701d16c88c94ce705f2ed0e52872cfd713995d8b66444e"
 
 
 def broken(change):

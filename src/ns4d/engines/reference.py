@@ -22,7 +22,7 @@ from ns4d.numerics import (
     Arithmetic,
     ProductRounding,
     saturate,
-    shift_nearest,
+    shift_half_up,
     shift_toward_zero,
 )
 from ns4d.program import S4D, Dense, Descale, Program
@@ -133,7 +133,7 @@ def reduce_each_toward_zero(
     return y.sum(axis=2) + t(node.d * u, sd)
 
 
-def update_sum_nearest(
+def update_sum_half_up(
     node: S4D, x_re: States, x_im: States, u: Int64[np.ndarray, "b h"]
 ) -> tuple[States, States]:
     """(1), (2) before saturation: an exact sum over the larger exponent, shifted once."""
@@ -141,17 +141,17 @@ def update_sum_nearest(
     s = np.maximum(sa, sb)
     re = ((node.a_re * x_re - node.a_im * x_im) << (s - sa)) + ((node.b_re * u) << (s - sb))
     im = ((node.a_re * x_im + node.a_im * x_re) << (s - sa)) + ((node.b_im * u) << (s - sb))
-    return shift_nearest(re, s), shift_nearest(im, s)
+    return shift_half_up(re, s), shift_half_up(im, s)
 
 
-def reduce_sum_nearest(
+def reduce_sum_half_up(
     node: S4D, x_re: States, x_im: States, u: Int64[np.ndarray, "b h"]
 ) -> Int64[np.ndarray, "b h"]:
     """(3), from the new state: an exact sum over the larger exponent, shifted once."""
     sc, sd = node.c_shift, node.d_shift
     s = np.maximum(sc, sd)
     y = (node.c_re * x_re - node.c_im * x_im).sum(axis=2)
-    return shift_nearest((y << (s - sc)) + ((node.d * u) << (s - sd)), s)
+    return shift_half_up((y << (s - sc)) + ((node.d * u) << (s - sd)), s)
 
 
 def accumulate(
@@ -176,7 +176,7 @@ Reduce = Callable[[S4D, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 NEURON: Mapping[ProductRounding, tuple[Update, Reduce]] = MappingProxyType(
     {
         ProductRounding.EACH_TOWARD_ZERO: (update_each_toward_zero, reduce_each_toward_zero),
-        ProductRounding.SUM_NEAREST: (update_sum_nearest, reduce_sum_nearest),
+        ProductRounding.SUM_HALF_UP: (update_sum_half_up, reduce_sum_half_up),
     }
 )
 

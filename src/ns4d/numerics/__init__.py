@@ -16,7 +16,7 @@ from ns4d.numerics.primitives import (
     largest,
     saturate,
     shift_floor,
-    shift_nearest,
+    shift_half_up,
     shift_toward_zero,
 )
 
@@ -36,6 +36,6 @@ __all__ = [
     "quantize",
     "saturate",
     "shift_floor",
-    "shift_nearest",
+    "shift_half_up",
     "shift_toward_zero",
 ]

@@ -6,7 +6,7 @@ A profile is data. The ranges that `Arithmetic` accepts make every int64 interme
     coefficient · message   2^23 · 2^23            = 2^46
     accumulator · factor    (2^39 - 1)(2^23 - 1)   < 2^62, the contract of the shifts
 
-The sums of SUM_NEAREST also depend on the shifts; `Program` proves those.
+The sums of SUM_HALF_UP also depend on the shifts; `Program` proves those.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from types import MappingProxyType
 import numpy as np
 
 from ns4d.errors import ConfigError
-from ns4d.numerics.primitives import Shift, largest, shift_floor, shift_nearest
+from ns4d.numerics.primitives import Shift, largest, shift_floor, shift_half_up
 
 
 class ProductRounding(Enum):
@@ -28,19 +28,19 @@ class ProductRounding(Enum):
 
     EACH_TOWARD_ZERO = "each_toward_zero"
     """Every product is shifted toward zero by itself; the shifted products are added."""
-    SUM_NEAREST = "sum_nearest"
-    """The products are added exactly; the sum is shifted to the nearest integer, once."""
+    SUM_HALF_UP = "sum_half_up"
+    """The products are added exactly; the sum is shifted once, to the nearest integer."""
 
 
 class SynapseRounding(Enum):
     """How the descaling of an accumulator rounds, once."""
 
     FLOOR = "floor"
-    NEAREST = "nearest"
+    HALF_UP = "half_up"
 
 
 SYNAPSE_SHIFT: Mapping[SynapseRounding, Callable[[np.ndarray, Shift], np.ndarray]] = (
-    MappingProxyType({SynapseRounding.FLOOR: shift_floor, SynapseRounding.NEAREST: shift_nearest})
+    MappingProxyType({SynapseRounding.FLOOR: shift_floor, SynapseRounding.HALF_UP: shift_half_up})
 )
 
 WIDTHS: Mapping[str, tuple[int, int]] = MappingProxyType(
@@ -158,8 +158,8 @@ WIDE = Arithmetic(
     state_bits=32,
     multiplier_bits=16,
     accumulator_bits=32,
-    product_rounding=ProductRounding.SUM_NEAREST,
-    synapse_rounding=SynapseRounding.NEAREST,
+    product_rounding=ProductRounding.SUM_HALF_UP,
+    synapse_rounding=SynapseRounding.HALF_UP,
 )
 
 PROFILES: Mapping[str, Arithmetic] = MappingProxyType(

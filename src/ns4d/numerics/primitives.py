@@ -4,7 +4,7 @@ Nothing else in ns4d rounds, shifts a sum down or saturates; every engine repeat
 
     shift_floor(p, s)        = ⌊p / 2^s⌋                                        (a)
     shift_toward_zero(p, s)  = sign(p) · ⌊|p| / 2^s⌋                            (b)
-    shift_nearest(p, s)      = sign(p) · ⌊|p| / 2^s + 1/2⌋     ties go away from 0   (c)
+    shift_half_up(p, s)      = ⌊p / 2^s + 1/2⌋           a tie goes up          (c)
     saturate(x, bits)        = min(max(x, -M), M),  M = 2^(bits-1) - 1          (d)
 
 Contract of all three shifts: |p| <= 2^62 and 0 <= s <= 62, where s is one integer or an array
@@ -55,8 +55,8 @@ def shift_toward_zero(p: Int64[np.ndarray, "..."], s: Shift) -> Int64[np.ndarray
     return np.sign(p) * (np.abs(p) >> s)
 
 
-def shift_nearest(p: Int64[np.ndarray, "..."], s: Shift) -> Int64[np.ndarray, "..."]:
-    """(c) Shift right to the nearest integer; a tie goes away from zero. Odd in p.
+def shift_half_up(p: Int64[np.ndarray, "..."], s: Shift) -> Int64[np.ndarray, "..."]:
+    """(c) Shift right to the nearest integer; a tie goes up. One addition, then (a).
 
     Args:
         p: Integers, |p| <= 2^62: the half that is added is at most 2^61, so int64 suffices.
@@ -65,8 +65,7 @@ def shift_nearest(p: Int64[np.ndarray, "..."], s: Shift) -> Int64[np.ndarray, ".
     Returns:
         An array of the broadcast shape of p and s.
     """
-    half = (np.int64(1) << s) >> 1
-    return np.sign(p) * ((np.abs(p) + half) >> s)
+    return (p + ((np.int64(1) << s) >> 1)) >> s
 
 
 def saturate(x: Int64[np.ndarray, "..."], bits: int) -> Int64[np.ndarray, "..."]:

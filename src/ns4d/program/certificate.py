@@ -96,7 +96,7 @@ def _s4d(arithmetic: Arithmetic, node: S4D, limit: Int64[np.ndarray, " h"]) -> N
     a, b = (node.a_re, node.a_im), (node.b_re, node.b_im)
     states = state_bound(arithmetic, *a, *b, node.a_shift, node.b_shift, limit)
     output = (node.c_re, node.c_im, node.d, node.c_shift, node.d_shift, limit)
-    if arithmetic.product_rounding is ProductRounding.SUM_NEAREST:
+    if arithmetic.product_rounding is ProductRounding.SUM_HALF_UP:
         update = aligned_state_bound(states, *a, *b, node.a_shift, node.b_shift, limit)
         _require_aligned(node.name, "state update (a_shift, b_shift)", update)
         _require_aligned(

@@ -10,8 +10,8 @@ t(p, s) is the profile's product shift, e(p, s) its synapse shift, clip(x, lo, h
     dense      v_o = Σ_i W_oi·m_i + bias_o                                                 (5)
     read-out   r  += W·m at every token; scores after T tokens = r + T·bias                (6)
 
-(1)-(3) are written for EACH_TOWARD_ZERO. Under SUM_NEAREST each right-hand side is the exact sum
-Σ p_i·2^-s_i, rounded once to nearest. (3) uses the new state; the factor 2 of 2·Re is part of c.
+(1)-(3) are written for EACH_TOWARD_ZERO. Under SUM_HALF_UP each right-hand side is the exact sum
+Σ p_i·2^-s_i, rounded once, a tie up. (3) uses the new state; the factor 2 of 2·Re is part of c.
 
 A node holds int64 arrays, read-only copies of the integer arrays it was given, whatever their
 type. It checks shapes and shifts; widths and accumulators depend on the profile and on the

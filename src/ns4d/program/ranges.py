@@ -4,11 +4,11 @@
     |v|  <= Σ_n |2c_n|·|x_n| + |d|·u + δ       in any order of addition                (8)
     |v|  <= Σ_i |W_oi|·m_i + |bias_o|          in any order of addition                (9)
 
-ε is how far rounding can push a state outward in one step. SUM_NEAREST moves each component by
+ε is how far rounding can push a state outward in one step. SUM_HALF_UP moves each component by
 at most 1/2: ε = √(1/2). EACH_TOWARD_ZERO shortens each of three products by less than 1: that
 lengthens a component only where signs differ, hence by less than 2: ε = √8. For the same reason
 |t(p) - t(q)| <= |p - q| / 2^s or the larger of the two, so (8) has δ = 0 there and δ = 1/2 under
-SUM_NEAREST. Saturation only shortens, so the state width is a bound as well.
+SUM_HALF_UP. Saturation only shortens, so the state width is a bound as well.
 
 Everything here is exact: Python integers in units of 2^-32, every rounding upward. The functions
 take arrays, not nodes, so that lowering can choose exponents before a node exists.
@@ -109,7 +109,7 @@ def reduction_bound(
     gain = np.where(states < arithmetic.state_max, _modulus(c_re, c_im, shift), both)
     direct = -(-(_exact(np.abs(d) * input_limit) << _FRACTION) // _power(d_shift))
     total = (gain * _exact(states)).sum(axis=1) + direct
-    if arithmetic.product_rounding is ProductRounding.SUM_NEAREST:
+    if arithmetic.product_rounding is ProductRounding.SUM_HALF_UP:
         total = total + _ONE // 2
     return np.minimum(total >> _FRACTION, PRODUCT_MAX).astype(np.int64)
 
@@ -124,7 +124,7 @@ def aligned_state_bound(
     b_shift: Int64[np.ndarray, " h"],
     input_limit: Int64[np.ndarray, " h"],
 ) -> Int64[np.ndarray, "h n"]:
-    """Bound of the 64-bit sum that SUM_NEAREST shifts in (1) and (2).
+    """Bound of the 64-bit sum that SUM_HALF_UP shifts in (1) and (2).
 
     Args: as in `state_bound`, with its result as `states`.
 
@@ -148,7 +148,7 @@ def aligned_reduction_bound(
     d_shift: Int64[np.ndarray, " h"],
     input_limit: Int64[np.ndarray, " h"],
 ) -> Int64[np.ndarray, " h"]:
-    """Bound of the 64-bit sum that SUM_NEAREST shifts in (3).
+    """Bound of the 64-bit sum that SUM_HALF_UP shifts in (3).
 
     Args: as in `reduction_bound`.
 
@@ -165,7 +165,7 @@ def aligned_reduction_bound(
 # The smallest integers, in units of 2^-32, that are not below √8 and √(1/2).
 _ROUNDING = {
     ProductRounding.EACH_TOWARD_ZERO: math.isqrt(8 * _ONE * _ONE) + 1,
-    ProductRounding.SUM_NEAREST: math.isqrt(_ONE * _ONE // 2) + 1,
+    ProductRounding.SUM_HALF_UP: math.isqrt(_ONE * _ONE // 2) + 1,
 }
 
 _ceil_sqrt = np.frompyfunc(lambda square: math.isqrt(square - 1) + 1 if square else 0, 1, 1)

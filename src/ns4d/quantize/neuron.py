@@ -30,7 +30,7 @@ HEADROOM_BITS = 1
 # All channels of a node share the descaling exponent; this spread of fv leaves the multiplier
 # of every channel at least 9 of its 15 bits.
 SPREAD_BITS = 5
-# Products of unlike shifts are added in 64 bits under SUM_NEAREST: keep the shifts this close.
+# Products of unlike shifts are added in 64 bits under SUM_HALF_UP: keep the shifts this close.
 SHIFT_GAP = 8
 
 
