@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from ns4d.numerics import LOIHI2, PROFILES, WIDE, Arithmetic, ProductRounding
 from ns4d.program import (
     S4D,
+    Add,
     Dense,
     Descale,
     InputQuantizer,
@@ -41,6 +42,7 @@ def random_program(
     layers: int = 1,
     classes: int = 3,
     saturating: bool = False,
+    residual: bool = False,
 ) -> Program:
     """A program in the form of the paper: encoder, then layers of S4D with a dense layer each.
 
@@ -49,17 +51,21 @@ def random_program(
         arithmetic: The profile.
         inputs, channels, modes, layers, classes: Sizes.
         saturating: Input gains so large that states and messages clip.
+        residual: Whether the messages into each layer are added to those out of it.
 
     Returns:
         The program; its shifts are the smallest for which the certificate holds.
     """
     limit = np.full(inputs, arithmetic.message_max)
-    nodes: list[Dense | S4D] = [random_dense(rng, arithmetic, "encoder", channels, limit)]
+    nodes: list[Dense | S4D | Add] = [random_dense(rng, arithmetic, "encoder", channels, limit)]
     for k in range(layers):
+        source = nodes[-1]
         limit = nodes[-1].descale.limit
         nodes.append(random_s4d(rng, arithmetic, f"layer{k}.ssm", modes, limit, saturating))
         limit = nodes[-1].descale.limit
         nodes.append(random_dense(rng, arithmetic, f"layer{k}.mix", channels, limit))
+        if residual:
+            nodes.append(random_add(rng, arithmetic, f"layer{k}.add", nodes[-1], source))
     weight, _ = _fitting_weight(rng, arithmetic, classes, nodes[-1].descale.limit)
     return Program(
         arithmetic,
@@ -80,6 +86,21 @@ def random_dense(
     bias = rng.integers(-most, most + 1)
     bound = np.abs(weight) @ limit + np.abs(bias)
     return Dense(name, weight, bias, random_descale(rng, arithmetic, bound))
+
+
+def random_add(
+    rng: np.random.Generator,
+    arithmetic: Arithmetic,
+    name: str,
+    before: Dense | S4D | Add,
+    source: Dense | S4D | Add,
+) -> Add:
+    """A residual connection whose sums are proved."""
+    limits = before.descale.limit, source.descale.limit
+    top = min(arithmetic.weight_max, int(arithmetic.accumulator_max // (2 * max(map(max, limits)))))
+    weight, skip = rng.integers(-top, top + 1, (2, len(limits[0])))
+    bound = np.abs(weight) * limits[0] + np.abs(skip) * limits[1]
+    return Add(name, source.name, weight, skip, random_descale(rng, arithmetic, bound))
 
 
 def random_s4d(
@@ -169,9 +190,9 @@ def programs(draw: st.DrawFn, arithmetic: Arithmetic | None = None) -> Program:
         "layers": draw(st.integers(0, 2)),
         "classes": draw(st.integers(1, 4)),
     }
-    saturating = draw(st.booleans())
+    kind = {"saturating": draw(st.booleans()), "residual": draw(st.booleans())}
     with random_unchanged():
-        return random_program(np.random.default_rng(seed), profile, **sizes, saturating=saturating)
+        return random_program(np.random.default_rng(seed), profile, **sizes, **kind)
 
 
 @st.composite

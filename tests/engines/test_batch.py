@@ -26,12 +26,12 @@ class Counting:
         self.batch = batch
         self.seen = []
 
-    def initial_state(self, program, batch):
-        self.seen.append(batch)
-        return Reference().initial_state(program, batch)
+    def load(self, program, streams):
+        self.seen.append(streams)
+        return Reference().load(program, streams)
 
-    def step(self, program, state, u):
-        return Reference().step(program, state, u)
+    def trace(self, program, u):
+        return Reference().trace(program, u)
 
 
 @pytest.mark.parametrize("size", [1, 3, 8, 100])

@@ -145,8 +145,8 @@ def test_three_tokens_by_hand():
 def test_saturation_comes_before_the_output():
     # 8 state bits: x = 127 although b·u/2 = 247; the output reads the clipped state.
     program = small(replace(LOIHI2, state_bits=8), b_re=one(100), a_re=one(0), a_im=one(0))
-    engine = Reference()
-    state, scores = engine.step(program, engine.initial_state(program, 1), np.array([[5]]))
+    machine = Reference().load(program, 1)
+    scores, state = machine.advance(np.array([[[5]]])), machine.state
     assert state.x_re["ssm"].item() == 127
     # 7·127/4 = 222.25 -> 222; c_im·x_im = -(-5/2 -> -2)/4 -> 0; d: 15/8 -> 1
     assert state.r.item() == 3 * 223
@@ -155,7 +155,8 @@ def test_saturation_comes_before_the_output():
 
 def test_the_state_moves_without_a_message():
     program = small()
-    engine = Reference()
-    before = State({"ssm": one(10)[None]}, {"ssm": one(-7)[None]}, np.array([[0]]), 0)
-    after, _ = engine.step(program, before, np.array([[0]]))
+    machine = Reference().load(program, 1)
+    machine.state = State({"ssm": one(10)[None]}, {"ssm": one(-7)[None]}, np.array([[0]]), 0)
+    machine.advance(np.array([[[0]]]))
+    after = machine.state
     assert (after.x_re["ssm"].item(), after.x_im["ssm"].item()) == (10, 0)

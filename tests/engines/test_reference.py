@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ns4d.engines import Engine, Reference, trace
 from ns4d.numerics import ProductRounding, SynapseRounding
-from ns4d.program import Dense, Program
+from ns4d.program import Add, Dense, Program
 from program_strategies import ARITHMETICS, messages, programs, random_program
 
 
@@ -23,9 +23,8 @@ def shifted(p: int, s: int) -> Fraction:
     return Fraction(p, 2**s)
 
 
-def nearest(value: Fraction) -> int:
-    away = math.floor(abs(value) + Fraction(1, 2))
-    return away if value >= 0 else -away
+def half_up(value: Fraction) -> int:
+    return math.floor(value + Fraction(1, 2))
 
 
 def clip(x: int, low: int, high: int) -> int:
@@ -52,7 +51,7 @@ class Scalar:
         rounding = self.program.arithmetic.product_rounding
         if rounding is ProductRounding.EACH_TOWARD_ZERO:
             return sum(math.trunc(term) for term in terms)
-        return nearest(sum(terms, Fraction(0)))
+        return half_up(sum(terms, Fraction(0)))
 
     def step(self, u: list[int]) -> list[int]:
         m = u
@@ -60,6 +59,9 @@ class Scalar:
             outputs = range(node.outputs)
             if isinstance(node, Dense):
                 v = [self.dense(node.weight[o], m) + int(node.bias[o]) for o in outputs]
+            elif isinstance(node, Add):
+                s = self.sent[node.source]
+                v = [int(node.weight[o]) * m[o] + int(node.skip[o]) * s[o] for o in outputs]
             else:
                 v = [self.neuron(node, h, m[h]) for h in outputs]
             m = [self.descale(node.descale, o, v[o]) for o in outputs]
@@ -95,17 +97,16 @@ class Scalar:
         floors = self.program.arithmetic.synapse_rounding is SynapseRounding.FLOOR
         limit = int(descale.limit[o])
         return clip(
-            math.floor(exact) if floors else nearest(exact), 0 if descale.relu else -limit, limit
+            math.floor(exact) if floors else half_up(exact), 0 if descale.relu else -limit, limit
         )
 
 
 def require_equal_to_scalar(program: Program, u: np.ndarray) -> None:
-    engine = Reference()
-    state = engine.initial_state(program, len(u))
+    machine = Reference().load(program, len(u))
     scalars = [Scalar(program) for _ in u]
     traced = trace(program, u)
     for k in range(u.shape[1]):
-        state, scores = engine.step(program, state, u[:, k])
+        scores, state = machine.advance(u[:, k : k + 1])[:, 0], machine.state
         for b, scalar in enumerate(scalars):
             assert scores[b].tolist() == scalar.step(u[b, k].tolist()), f"token {k}, stream {b}"
             assert state.r[b].tolist() == scalar.r
@@ -114,7 +115,7 @@ def require_equal_to_scalar(program: Program, u: np.ndarray) -> None:
                 assert state.x_im[name][b, h, n] == xi, (name, k, h, n)
             for name, sent in scalar.sent.items():
                 assert traced[name][b, k].tolist() == sent, (name, k)
-    assert state.tokens_seen == u.shape[1]
+    assert machine.state.tokens_seen == u.shape[1]
 
 
 @settings(max_examples=40)
@@ -143,11 +144,10 @@ def test_these_programs_do_saturate_and_clip(arithmetic):
     program = random_program(np.random.default_rng(5), arithmetic, 2, 4, 3, 2, saturating=True)
     top = arithmetic.message_max
     u = np.random.default_rng(6).integers(-top, top + 1, (2, 40, 2))
-    engine, most = Reference(), 0
-    state = engine.initial_state(program, 2)
+    machine, most = Reference().load(program, 2), 0
     for k in range(40):
-        state, _ = engine.step(program, state, u[:, k])
-        most = max(most, *(int(np.abs(x).max()) for x in state.x_re.values()))
+        machine.advance(u[:, k : k + 1])
+        most = max(most, *(int(np.abs(x).max()) for x in machine.state.x_re.values()))
     if arithmetic.product_rounding is ProductRounding.EACH_TOWARD_ZERO:
         assert most == arithmetic.state_max
     sent = trace(program, u)
@@ -169,24 +169,22 @@ def test_streams_of_a_batch_do_not_mix(data):
 
 def test_zero_input_leaves_the_state_at_zero():
     program = random_program(np.random.default_rng(0), layers=1)
-    engine = Reference()
+    machine = Reference().load(program, 1)
     node = program.recurrent[0]
-    state, _ = engine.step(
-        program, engine.initial_state(program, 1), np.zeros((1, 1), dtype=np.int64)
-    )
+    machine.advance(np.zeros((1, 1, 1), dtype=np.int64))
     quiet = trace(program, np.zeros((1, 1, 1), int))["encoder"][0, 0] == 0
-    assert not state.x_re[node.name][0][quiet].any()
+    assert not machine.state.x_re[node.name][0][quiet].any()
 
 
-def test_step_leaves_its_arguments_alone():
+def test_a_state_is_a_value():
     program = random_program(np.random.default_rng(0), layers=2)
-    engine = Reference()
-    before = engine.initial_state(program, 2)
-    u = np.array([[5], [-7]])
-    after, _ = engine.step(program, before, u)
-    assert before == engine.initial_state(program, 2)
-    assert after != before
-    assert u.tolist() == [[5], [-7]]
+    machine = Reference().load(program, 2)
+    before = machine.state
+    u = np.array([[[5]], [[-7]]])
+    machine.advance(u)
+    assert before == Reference().load(program, 2).state
+    assert machine.state != before
+    assert u.tolist() == [[[5]], [[-7]]]
 
 
 def test_reference_is_an_engine():

@@ -13,7 +13,7 @@ from ns4d.engines import trace
 from ns4d.engines.reference import accumulate
 from ns4d.errors import ConfigError, RangeError, ShapeError
 from ns4d.numerics import LOIHI2, WIDE
-from ns4d.program import Dense, Descale, Metadata, Program, Readout, dense_bound
+from ns4d.program import Add, Dense, Descale, Metadata, Program, Readout, dense_bound
 from program_strategies import messages, programs, random_program
 
 
@@ -254,3 +254,25 @@ def test_every_change_shows_in_the_digest(program):
 def test_a_program_cannot_be_changed(program):
     with pytest.raises(FrozenInstanceError):
         program.nodes = ()
+
+
+def test_an_add_takes_an_earlier_node_of_its_width():
+    program = random_program(np.random.default_rng(0), layers=1, residual=True)
+    add = program.nodes[-1]
+    assert isinstance(add, Add)
+    for source in ("nobody", add.name):
+        wrong = (*program.nodes[:-1], replace(add, source=source))
+        with pytest.raises(ShapeError, match=rf"^node 'layer0.add' source: .* got '{source}' with"):
+            replace(program, nodes=wrong)
+
+
+def test_the_sum_of_an_add_is_proved():
+    program = random_program(np.random.default_rng(0), layers=1, residual=True)
+    add = program.nodes[-1]
+    limits = {node.name: node.descale.limit for node in program.nodes}
+    before = limits[program.nodes[-2].name]
+    bound = np.abs(add.weight) * before + np.abs(add.skip) * limits[add.source]
+    np.testing.assert_array_equal(program.ranges[-2].accumulator, bound)
+    narrow = replace(program.arithmetic, name="narrow", accumulator_bits=12)
+    with pytest.raises(RangeError, match=r"^node '.*accumulator"):
+        replace(program, arithmetic=narrow)

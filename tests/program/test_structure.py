@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from ns4d.numerics import WIDE
 from ns4d.program import (
     S4D,
+    Add,
     Dense,
     Descale,
     InputQuantizer,
@@ -51,7 +52,7 @@ def test_every_array_is_a_tensor():
 
 
 def test_every_kind_of_node_has_a_name():
-    assert set(KINDS.values()) == {Dense, S4D}
+    assert set(KINDS.values()) == {Add, Dense, S4D}
 
 
 def test_the_digest_is_what_the_text_says():

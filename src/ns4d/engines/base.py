@@ -1,4 +1,4 @@
-"""What an engine is: one step of a program, from state to state."""
+"""What an engine is: it loads a program into a machine, which holds the state of its streams."""
 
 from __future__ import annotations
 
@@ -12,12 +12,70 @@ from ns4d.program import Program
 
 
 @runtime_checkable
-class Engine(Protocol):
-    """Computes programs. All engines give the same bits; `Reference` defines them.
+class Machine(Protocol):
+    """A program on an engine with the state of so many streams; all advance together.
 
-    An engine does not check its arguments: `Stream` and `run` admit tokens, and states come from
-    the engine itself or have passed `require_state`.
+    Streams never mix. Chunks of any size give the same bits as single tokens.
     """
+
+    @property
+    def program(self) -> Program:
+        """What it runs."""
+        ...
+
+    @property
+    def streams(self) -> int:
+        """How many streams it holds."""
+        ...
+
+    @property
+    def state(self) -> State:
+        """The state after the last token: a value, which later tokens do not change."""
+        ...
+
+    @state.setter
+    def state(self, state: State) -> None:
+        """Go on from a state that a run of this program led to, on whatever engine.
+
+        Raises:
+            ShapeError: Other nodes, shapes or number of streams.
+            RangeError: Beyond the program's certificate.
+        """
+        ...
+
+    def advance(self, u: Int64[np.ndarray, "b l i"]) -> Int64[np.ndarray, "b l classes"]:
+        """So many tokens for every stream.
+
+        Args:
+            u: Messages that have been admitted: |u| <= the largest message of the profile.
+
+        Returns:
+            The scores r + T·bias after every token.
+
+        Raises:
+            RangeError: More tokens than the program is proved safe for. The state is unchanged.
+        """
+        ...
+
+    def token(self, token: np.ndarray) -> Int64[np.ndarray, " classes"]:
+        """One raw token into a machine of one stream: `admit_token`, then `advance`.
+
+        Args:
+            token: (i,) real numbers or messages.
+
+        Returns:
+            The scores after it.
+
+        Raises:
+            ShapeError: Not of shape (i,), or neither floats nor integers. The state is unchanged.
+            RangeError: An illegal value, or one token too many. The state is unchanged.
+        """
+        ...
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """Computes programs. All engines give the same bits; `Reference` defines them."""
 
     @property
     def name(self) -> str:
@@ -29,21 +87,20 @@ class Engine(Protocol):
         """How many sequences it computes best at once: time and memory, never a result."""
         ...
 
-    def initial_state(self, program: Program, batch: int) -> State:
-        """The state of so many streams before the first token: all zeros."""
+    def load(self, program: Program, streams: int) -> Machine:
+        """A machine with so many streams in zero state."""
         ...
 
-    def step(
-        self, program: Program, state: State, u: Int64[np.ndarray, "b i"]
-    ) -> tuple[State, Int64[np.ndarray, "b classes"]]:
-        """One token for every stream.
+    def trace(
+        self, program: Program, u: Int64[np.ndarray, "b l i"]
+    ) -> dict[str, Int64[np.ndarray, "b l _"]]:
+        """What every node sends at every token, from zero state.
 
         Args:
             program: What to run.
-            state: Before the token; never changed.
-            u: Messages, |u| <= the largest message of the profile.
+            u: Messages that have been admitted.
 
         Returns:
-            The state after the token, and the scores r + T·bias.
+            Node name -> (b, l, o) messages.
         """
         ...

@@ -6,7 +6,6 @@ import numpy as np
 from jaxtyping import Int64
 
 from ns4d.engines.base import Engine
-from ns4d.engines.state import require_safe
 from ns4d.errors import ShapeError
 from ns4d.program import Program
 from ns4d.program.arrays import require_within
@@ -19,23 +18,13 @@ def run(
     """Scores of many sequences, each from zero state; see `Program.run`."""
     u = admit_sequences(program.arithmetic, program.input, sequences)
     ends = _ends(lengths, *u.shape[:2])
-    require_safe(program, u.shape[1])
     scores = np.zeros((len(u), len(program.classes)), np.int64)
     for k in range(0, len(u), engine.batch):
         part = slice(k, k + engine.batch)
-        scores[part] = _run_together(engine, program, u[part], ends[part])
-    return scores
-
-
-def _run_together(
-    engine: Engine, program: Program, u: Int64[np.ndarray, "b l i"], ends: Int64[np.ndarray, " b"]
-) -> Int64[np.ndarray, "b classes"]:
-    state = engine.initial_state(program, len(u))
-    scores = np.zeros((len(u), len(program.classes)), np.int64)
-    for k in range(int(ends.max())):
-        state, after = engine.step(program, state, u[:, k])
-        last = ends == k + 1
-        scores[last] = after[last]
+        last = ends[part] - 1
+        machine = engine.load(program, len(last))
+        after = machine.advance(u[part, : last.max() + 1])
+        scores[part] = after[np.arange(len(last)), last]
     return scores
 
 

@@ -1,7 +1,7 @@
 """The reference engine: plain NumPy, one function per equation. It is the definition.
 
-The equations are those of `ns4d.program.nodes`, (1) to (6); docs/numerics.md says them in full.
-It is never made faster at the cost of being read. Every sum is an int64, exact in any order:
+The equations are those of `ns4d.program.nodes`; docs/numerics.md says them in full. It is never
+made faster at the cost of being read. Every sum is an int64, exact in any order:
 `Program` and `Arithmetic` have proved that none can overflow.
 
 Axes      b batch, h channel, n stored mode, l time step, i in, o out.
@@ -16,7 +16,7 @@ from typing import final
 import numpy as np
 from jaxtyping import Int64
 
-from ns4d.engines.state import State, zero_state
+from ns4d.engines.state import State, require_safe, require_state, zero_state
 from ns4d.numerics import (
     SYNAPSE_SHIFT,
     Arithmetic,
@@ -25,8 +25,8 @@ from ns4d.numerics import (
     shift_half_up,
     shift_toward_zero,
 )
-from ns4d.program import S4D, Dense, Descale, Program
-from ns4d.program.tokens import admit_sequences
+from ns4d.program import S4D, Add, Dense, Descale, Program
+from ns4d.program.tokens import admit_token
 
 States = Int64[np.ndarray, "b h n"]
 
@@ -45,40 +45,65 @@ class Reference:
         """Eight: the arrays of a layer then stay in the processor's cache."""
         return 8
 
-    def initial_state(self, program: Program, batch: int) -> State:
-        """The state of so many streams before the first token: all zeros."""
-        return zero_state(program, batch)
+    def load(self, program: Program, streams: int) -> ReferenceMachine:
+        """A machine with so many streams in zero state."""
+        return ReferenceMachine(program, zero_state(program, streams))
 
-    def step(
-        self, program: Program, state: State, u: Int64[np.ndarray, "b i"]
-    ) -> tuple[State, Int64[np.ndarray, "b classes"]]:
-        """One token for every stream; see `Engine.step`."""
-        after, scores, _ = advance(program, state, u)
-        return after, scores
+    def trace(
+        self, program: Program, u: Int64[np.ndarray, "b l i"]
+    ) -> dict[str, Int64[np.ndarray, "b l _"]]:
+        """What every node sends at every token, from zero state; see `Engine.trace`."""
+        require_safe(program, u.shape[1])
+        state = zero_state(program, len(u))
+        sent = {
+            node.name: np.zeros((*u.shape[:2], node.outputs), np.int64) for node in program.nodes
+        }
+        for k in range(u.shape[1]):
+            state, _, messages = advance(program, state, u[:, k])
+            for name, m in messages.items():
+                sent[name][:, k] = m
+        return sent
 
 
-def trace(program: Program, sequences: np.ndarray) -> dict[str, Int64[np.ndarray, "b l _"]]:
-    """The messages that every node sends, for comparison layer by layer.
+@final
+class ReferenceMachine:
+    """A program with a state; see `Machine`."""
 
-    Args:
-        program: What to run.
-        sequences: (b, l, i) real numbers or messages, each from zero state.
+    def __init__(self, program: Program, state: State) -> None:
+        self._program, self._state = program, state
 
-    Returns:
-        Node name -> (b, l, o) messages.
+    @property
+    def program(self) -> Program:
+        """What it runs."""
+        return self._program
 
-    Raises:
-        ShapeError: Not of shape (b, l, i), or neither floats nor integers.
-        RangeError: An illegal value.
-    """
-    u = admit_sequences(program.arithmetic, program.input, sequences)
-    state = zero_state(program, len(u))
-    sent = {node.name: np.zeros((*u.shape[:2], node.outputs), np.int64) for node in program.nodes}
-    for k in range(u.shape[1]):
-        state, _, messages = advance(program, state, u[:, k])
-        for name, m in messages.items():
-            sent[name][:, k] = m
-    return sent
+    @property
+    def streams(self) -> int:
+        """How many streams it holds."""
+        return self._state.batch
+
+    @property
+    def state(self) -> State:
+        """The state after the last token."""
+        return self._state
+
+    @state.setter
+    def state(self, state: State) -> None:
+        require_state(self._program, state, self.streams)
+        self._state = state
+
+    def advance(self, u: Int64[np.ndarray, "b l i"]) -> Int64[np.ndarray, "b l classes"]:
+        """So many tokens for every stream; see `Machine.advance`."""
+        require_safe(self._program, self._state.tokens_seen + u.shape[1])
+        scores = np.zeros((*u.shape[:2], len(self._program.classes)), np.int64)
+        for k in range(u.shape[1]):
+            self._state, scores[:, k], _ = advance(self._program, self._state, u[:, k])
+        return scores
+
+    def token(self, token: np.ndarray) -> Int64[np.ndarray, " classes"]:
+        """One raw token into a machine of one stream; see `Machine.token`."""
+        u = admit_token(self._program.arithmetic, self._program.input, token)
+        return self.advance(u[None, None])[0, 0]
 
 
 def advance(
@@ -99,6 +124,8 @@ def advance(
     for node in program.nodes:
         if isinstance(node, Dense):
             v = accumulate(node.weight, m) + node.bias
+        elif isinstance(node, Add):
+            v = node.weight * m + node.skip * sent[node.source]
         else:
             update, reduce = NEURON[program.arithmetic.product_rounding]
             x = update(node, x_re[node.name], x_im[node.name], m)

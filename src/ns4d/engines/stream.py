@@ -8,9 +8,9 @@ import numpy as np
 from jaxtyping import Int64
 
 from ns4d.engines.base import Engine
-from ns4d.engines.state import State, require_safe, require_state
+from ns4d.engines.state import State
 from ns4d.program import Program
-from ns4d.program.tokens import admit_token, admit_tokens
+from ns4d.program.tokens import admit_tokens
 
 
 @final
@@ -23,28 +23,28 @@ class Stream:
     """
 
     def __init__(self, program: Program, engine: Engine) -> None:
-        self._program = program
-        self._engine = engine
-        self._state = engine.initial_state(program, 1)
+        self._machine = engine.load(program, 1)
+        self._zero = self._machine.state
+        # Bound once: a lookup fewer at every token.
+        self._token = self._machine.token
 
     @property
     def program(self) -> Program:
         """What it runs."""
-        return self._program
+        return self._machine.program
 
     @property
     def state(self) -> State:
         """The state after the last token: a value, of batch 1; later steps do not change it."""
-        return self._state
+        return self._machine.state
 
     @state.setter
     def state(self, state: State) -> None:
-        require_state(self._program, state, 1)
-        self._state = state
+        self._machine.state = state
 
     def reset(self) -> None:
         """Back to the state before the first token."""
-        self._state = self._engine.initial_state(self._program, 1)
+        self._machine.state = self._zero
 
     def step(self, token: np.ndarray) -> Int64[np.ndarray, " classes"]:
         """One token.
@@ -59,8 +59,7 @@ class Stream:
             ShapeError: Not of shape (i,), or neither floats nor integers. The state is unchanged.
             RangeError: An illegal value. The state is unchanged.
         """
-        u = admit_token(self._program.arithmetic, self._program.input, token)
-        return self._advance(u[None])[0]
+        return self._token(token)
 
     def run(self, tokens: np.ndarray) -> Int64[np.ndarray, "l classes"]:
         """Many tokens, after those that came before.
@@ -75,15 +74,5 @@ class Stream:
             ShapeError: Not of shape (l, i), or neither. The state is unchanged.
             RangeError: An illegal value. The state is unchanged.
         """
-        u = admit_tokens(self._program.arithmetic, self._program.input, tokens)
-        return self._advance(u)
-
-    def _advance(self, u: Int64[np.ndarray, "l i"]) -> Int64[np.ndarray, "l classes"]:
-        state = self._state
-        require_safe(self._program, state.tokens_seen + len(u))
-        scores = np.zeros((len(u), len(self._program.classes)), np.int64)
-        for k, token in enumerate(u):
-            state, after = self._engine.step(self._program, state, token[None])
-            scores[k] = after[0]
-        self._state = state
-        return scores
+        u = admit_tokens(self.program.arithmetic, self.program.input, tokens)
+        return self._machine.advance(u[None])[0]

@@ -3,7 +3,7 @@
 from ns4d.program.certificate import NodeRange
 from ns4d.program.file import load, save
 from ns4d.program.metadata import Metadata
-from ns4d.program.nodes import S4D, Dense, Descale, InputQuantizer, Node, Readout
+from ns4d.program.nodes import S4D, Add, Dense, Descale, InputQuantizer, Node, Readout
 from ns4d.program.program import Program
 from ns4d.program.ranges import (
     aligned_reduction_bound,
@@ -16,6 +16,7 @@ from ns4d.program.text import to_text
 
 __all__ = [
     "S4D",
+    "Add",
     "Dense",
     "Descale",
     "InputQuantizer",

@@ -14,7 +14,7 @@ from jaxtyping import Int64
 from ns4d.errors import RangeError
 from ns4d.numerics import PRODUCT_MAX, Arithmetic, ProductRounding
 from ns4d.program.arrays import require_within
-from ns4d.program.nodes import S4D, Dense, Node, Readout
+from ns4d.program.nodes import S4D, Add, Dense, Node, Readout
 from ns4d.program.ranges import (
     aligned_reduction_bound,
     aligned_state_bound,
@@ -67,14 +67,16 @@ def certify(
         RangeError: An accumulator could overflow; the node with its channel is named.
     """
     limit = np.full(inputs, arithmetic.message_max, dtype=np.int64)
-    ranges = []
+    ranges, sent = [], {}
     for node in nodes:
-        ranges.append(
-            _dense(arithmetic, node.name, node.weight, node.bias, limit)
-            if isinstance(node, Dense)
-            else _s4d(arithmetic, node, limit)
-        )
-        limit = node.descale.limit
+        if isinstance(node, Dense):
+            proved = _dense(arithmetic, node.name, node.weight, node.bias, limit)
+        elif isinstance(node, Add):
+            proved = _add(arithmetic, node, limit, sent[node.source])
+        else:
+            proved = _s4d(arithmetic, node, limit)
+        ranges.append(proved)
+        limit = sent[node.name] = node.descale.limit
     no_bias = np.zeros(readout.outputs, dtype=np.int64)
     ranges.append(_dense(arithmetic, "readout", readout.weight, no_bias, limit))
     return tuple(ranges)
@@ -90,6 +92,17 @@ def _dense(
     bound = dense_bound(weight, bias, limit)
     _require_fit(arithmetic, name, bound)
     return NodeRange(name, bound, arithmetic.accumulator_max, None, arithmetic.state_max)
+
+
+def _add(
+    arithmetic: Arithmetic,
+    node: Add,
+    limit: Int64[np.ndarray, " h"],
+    source: Int64[np.ndarray, " h"],
+) -> NodeRange:
+    bound = np.abs(node.weight) * limit + np.abs(node.skip) * source
+    _require_fit(arithmetic, node.name, bound)
+    return NodeRange(node.name, bound, arithmetic.accumulator_max, None, arithmetic.state_max)
 
 
 def _s4d(arithmetic: Arithmetic, node: S4D, limit: Int64[np.ndarray, " h"]) -> NodeRange:

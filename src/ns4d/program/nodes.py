@@ -8,6 +8,7 @@ t(p, s) is the profile's product shift, e(p, s) its synapse shift, clip(x, lo, h
                v_h = Σ_n [ t(cr·xr', sc) - t(ci·xi', sc) ] + t(d·u, sd)                    (3)
     descale    m   = clip( e(v·multiplier, shift), 0 if relu else -limit, limit )          (4)
     dense      v_o = Σ_i W_oi·m_i + bias_o                                                 (5)
+    add        v_h = weight_h·m_h + skip_h·s_h,  s the messages of an earlier node         (10)
     read-out   r  += W·m at every token; scores after T tokens = r + T·bias                (6)
 
 (1)-(3) are written for EACH_TOWARD_ZERO. Under SUM_HALF_UP each right-hand side is the exact sum
@@ -215,6 +216,47 @@ class S4D:
 
 
 @dataclass(frozen=True, eq=False)
+class Add:
+    """(10) with (4): a residual connection, by synapses of one weight per channel.
+
+    Args:
+        name: Unique in its program.
+        source: Name of the earlier node whose messages of the same token are added.
+        weight: int (h,), for the messages of the node before.
+        skip: int (h,), for those of the source.
+        descale: How the sum becomes a message.
+
+    Raises:
+        ConfigError: A bad name.
+        ShapeError: Arrays that do not agree.
+    """
+
+    name: str
+    source: str
+    weight: np.ndarray
+    skip: np.ndarray
+    descale: Descale
+
+    def __post_init__(self) -> None:
+        where = f"node '{node_name(self.name)}'"
+        node_name(self.source)
+        sizes: Sizes = {}
+        for field in ("weight", "skip"):
+            _set(self, field, integer_array(f"{where} {field}", getattr(self, field), "h", sizes))
+        _require_descale(where, self.descale, sizes["h"])
+
+    @property
+    def inputs(self) -> int:
+        """Messages in from the node before; as many come from the source."""
+        return self.weight.shape[0]
+
+    @property
+    def outputs(self) -> int:
+        """Messages out."""
+        return self.weight.shape[0]
+
+
+@dataclass(frozen=True, eq=False)
 class Readout:
     """(6) Adds up class scores over time; the bias counts once per token.
 
@@ -245,7 +287,7 @@ class Readout:
         return self.weight.shape[0]
 
 
-Node = Dense | S4D
+Node = Dense | S4D | Add
 
 
 def _set(node: object, field: str, value: object) -> None:

@@ -13,7 +13,7 @@ from ns4d.errors import ConfigError, ShapeError
 from ns4d.numerics import Arithmetic
 from ns4d.program.certificate import NodeRange, certify
 from ns4d.program.metadata import Metadata
-from ns4d.program.nodes import S4D, Dense, InputQuantizer, Node, Readout
+from ns4d.program.nodes import S4D, Add, InputQuantizer, Node, Readout
 from ns4d.program.structure import digest
 from ns4d.program.tokens import admit
 from ns4d.program.widths import parameter_bits, require_widths
@@ -123,14 +123,14 @@ class Program:
         """A stream in zero state.
 
         Args:
-            engine: What computes; the reference engine if None. No engine changes a result.
+            engine: What computes; the fastest here if None. No engine changes a result.
 
         Returns:
             The stream; it holds the state.
         """
-        from ns4d.engines import Reference, Stream
+        from ns4d.engines import Stream, default_engine
 
-        return Stream(self, Reference() if engine is None else engine)
+        return Stream(self, default_engine() if engine is None else engine)
 
     def run(
         self,
@@ -144,7 +144,7 @@ class Program:
             sequences: (b, l, i): real numbers or messages, as in `quantize_input`.
             lengths: (b,) tokens that count in each, 1..l; what follows is padding, and must be
                 legal all the same. All l if None.
-            engine: What computes; the reference engine if None.
+            engine: What computes; the fastest here if None.
 
         Returns:
             (b, classes) scores after the last token of each sequence.
@@ -153,9 +153,9 @@ class Program:
             ShapeError: Axes or lengths that do not fit.
             RangeError: An illegal token, or a length outside 1..l.
         """
-        from ns4d.engines import Reference, run
+        from ns4d.engines import default_engine, run
 
-        return run(Reference() if engine is None else engine, self, sequences, lengths)
+        return run(default_engine() if engine is None else engine, self, sequences, lengths)
 
 
 def _require_parts(program: Program) -> None:
@@ -170,8 +170,8 @@ def _require_parts(program: Program) -> None:
         if not isinstance(getattr(program, field), kind):
             _refuse_part(field, kind.__name__, getattr(program, field))
     for node in program.nodes:
-        if not isinstance(node, Dense | S4D):
-            _refuse_part("nodes", "Dense or S4D", node)
+        if not isinstance(node, Node):
+            _refuse_part("nodes", "Dense, S4D or Add", node)
     names = [node.name for node in program.nodes]
     for name in names:
         if names.count(name) > 1:
@@ -203,6 +203,8 @@ def _require_chain(program: Program) -> None:
                 got=str(node.inputs),
                 fix="Check the order of the nodes.",
             )
+        if isinstance(node, Add):
+            _require_source(program, node)
         before, width = name, node.outputs
     if width != len(program.classes):
         raise ShapeError(
@@ -210,4 +212,18 @@ def _require_chain(program: Program) -> None:
             expected=f"{width} names, one per row of the read-out",
             got=str(len(program.classes)),
             fix="Name every class once.",
+        )
+
+
+def _require_source(program: Program, node: Add) -> None:
+    """The source of an add comes before it and sends as many messages."""
+    names = [other.name for other in program.nodes]
+    earlier = program.nodes[: names.index(node.name)]
+    widths = {other.name: other.outputs for other in earlier}
+    if widths.get(node.source) != node.inputs:
+        raise ShapeError(
+            f"node '{node.name}' source",
+            expected=f"an earlier node with {node.inputs} outputs",
+            got=f"'{node.source}' with {widths.get(node.source, 'no')} outputs before it",
+            fix="Name the node whose messages are added.",
         )

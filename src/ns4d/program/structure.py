@@ -20,12 +20,12 @@ import numpy as np
 
 from ns4d.numerics import Arithmetic, ProductRounding, SynapseRounding
 from ns4d.program.metadata import Metadata
-from ns4d.program.nodes import S4D, Dense, Descale, InputQuantizer, Node, Readout
+from ns4d.program.nodes import S4D, Add, Dense, Descale, InputQuantizer, Node, Readout
 
 Tensors = dict[str, np.ndarray]
 Parts = tuple[Arithmetic, InputQuantizer, tuple[Node, ...], Readout, Metadata]
 
-KINDS: Mapping[str, type[Dense] | type[S4D]] = {"dense": Dense, "s4d": S4D}
+KINDS: Mapping[str, type[Node]] = {"dense": Dense, "s4d": S4D, "add": Add}
 
 
 def canonical_json(value: object) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 
 from ns4d.numerics import Arithmetic
 from ns4d.program.certificate import NodeRange
-from ns4d.program.nodes import Dense, Descale, Node
+from ns4d.program.nodes import Add, Dense, Descale, Node
 from ns4d.program.program import Program
 
 
@@ -67,6 +67,11 @@ def _node(node: Node, proved: NodeRange) -> list[str]:
         body = [
             f"dense {node.name} {node.inputs} -> {node.outputs}",
             f"  weight {_span(node.weight)}; bias {_span(node.bias)}",
+        ]
+    elif isinstance(node, Add):
+        body = [
+            f"add {node.name} {node.inputs} + {node.source}",
+            f"  weight {_span(node.weight)}; skip {_span(node.skip)}",
         ]
     else:
         body = [

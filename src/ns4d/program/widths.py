@@ -8,12 +8,13 @@ import numpy as np
 
 from ns4d.numerics import Arithmetic, largest
 from ns4d.program.arrays import require_within
-from ns4d.program.nodes import S4D, Dense, Node, Readout
+from ns4d.program.nodes import S4D, Add, Dense, Node, Readout
 
 # Field of a node -> field of the profile that gives its width.
 WIDTH_OF = {
     Dense: {"weight": "weight_bits", "bias": "accumulator_bits"},
     Readout: {"weight": "weight_bits", "bias": "accumulator_bits"},
+    Add: {"weight": "weight_bits", "skip": "weight_bits"},
     S4D: dict.fromkeys(("a_re", "a_im", "b_re", "b_im", "c_re", "c_im", "d"), "coefficient_bits"),
 }
 DESCALE_WIDTH_OF = {"multiplier": "multiplier_bits", "limit": "message_bits"}
