@@ -47,18 +47,39 @@ class _CausalConvolution(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None]:
         (u, k), (g,) = ctx.saved_tensors, gradients
-        length = u.shape[-1]
-        size = fft_length(2 * length - 1)
-        g_spectrum = torch.fft.rfft(g, n=size)
-        grad_k = grad_u = None
-        if ctx.needs_input_grad[1]:
-            product = torch.fft.rfft(u, n=size).conj_physical_().mul_(g_spectrum)
-            grad_k = torch.fft.irfft(product.sum(0), n=size)[..., :length]
-            del product
-        if ctx.needs_input_grad[0]:
-            g_spectrum.mul_(torch.fft.rfft(k, n=size).conj())
-            grad_u = torch.fft.irfft(g_spectrum, n=size)[..., :length]
-        return grad_u, grad_k
+        return convolution_gradients(u, k, g, *ctx.needs_input_grad)
+
+
+def convolution_gradients(
+    u: Float[Tensor, "b h l"],
+    k: Float[Tensor, "h l"],
+    g: Float[Tensor, "b h l"],
+    wants_u: bool = True,
+    wants_k: bool = True,
+) -> tuple[Float[Tensor, "b h l"] | None, Float[Tensor, "h l"] | None]:
+    """(2) and (3): what the gradient g at the output is at the input and at the kernel.
+
+    Args:
+        u: Input sequences.
+        k: One kernel per channel, as long as the input.
+        g: Gradient with respect to the output (1).
+        wants_u, wants_k: Which of the two are needed.
+
+    Returns:
+        The gradient with respect to u, then that with respect to k; None for what is not needed.
+    """
+    length = u.shape[-1]
+    size = fft_length(2 * length - 1)
+    g_spectrum = torch.fft.rfft(g, n=size)
+    grad_k = grad_u = None
+    if wants_k:
+        product = torch.fft.rfft(u, n=size).conj_physical_().mul_(g_spectrum)
+        grad_k = torch.fft.irfft(product.sum(0), n=size)[..., :length]
+        del product
+    if wants_u:
+        g_spectrum.mul_(torch.fft.rfft(k, n=size).conj())
+        grad_u = torch.fft.irfft(g_spectrum, n=size)[..., :length]
+    return grad_u, grad_k
 
 
 def convolve(u: Float[Tensor, "b h l"], k: Float[Tensor, "h l"]) -> Float[Tensor, "b h l"]:
