@@ -1,14 +1,21 @@
-"""Lower one state-space model to the integers of its neurons.
+"""One state-space model: choose the exponents of its neurons, then lower it to their integers.
 
     a = Ā 2^sa                  state    real = x · 2^-fx                                   (1)
     b = B̄ s 2^(fx+sb)           output   real = v · 2^-fv                                   (2)
     c = 2 C 2^(fv-fx+sc)        message  real = u · s                                       (3)
     d = D s 2^(fv+sd)                                                                       (4)
 
-fx leaves one bit of headroom above the calibrated maximum of the channel's states. fv is as
+Only the product of B̄ and C reaches the output. With B folded into C the state is x / (B̄ s), so
+that it counts messages, and
+
+    b = 2^(fx+sb)               c = 2 C B̄ s 2^(fv-fx+sc)                                   (5)
+
+A power of two costs a neuron a shift instead of two products, and no memory.
+
+fx leaves some bits of headroom above the calibrated maximum of the channel's states. fv is as
 large as the proof allows that the sum over modes fits the accumulator, whatever the input; the
 proof is `ns4d.program.ranges.reduction_bound`. Each shift s lets the largest coefficient of its
-channel fill its width.
+channel fill its width; that of a folded b is as small as it can be.
 """
 
 from __future__ import annotations
@@ -22,11 +29,15 @@ from torch import Tensor
 
 from ns4d.model.layer import StateSpace
 from ns4d.numerics import Arithmetic, nearest
-from ns4d.program import S4D, Descale
+from ns4d.program import S4D
 from ns4d.program.ranges import reduction_bound, state_bound
-from ns4d.quantize.scales import EXPONENT_MAX, floor_log2, mantissas
+from ns4d.quantize.dense import double
+from ns4d.quantize.fit import fit_output
+from ns4d.quantize.integers import EXPONENT_MAX, filling_shift, floor_log2, mantissas
+from ns4d.quantize.messages import choose_messages, lower_descale
+from ns4d.quantize.options import Options
+from ns4d.quantize.scales import Messages, NeuronScale
 
-HEADROOM_BITS = 1
 # All channels of a node share the descaling exponent; this spread of fv leaves the multiplier
 # of every channel at least 9 of its 15 bits.
 SPREAD_BITS = 5
@@ -35,87 +46,157 @@ SHIFT_GAP = 8
 
 
 @dataclass(frozen=True)
-class Neuron:
-    """The integers (1) to (4), real and imaginary parts last, and fv."""
+class RealNeuron:
+    """What (1) to (5) round: real numbers, real and imaginary part last.
 
-    a: Int[np.ndarray, "h n 2"]
-    b: Int[np.ndarray, "h n 2"]
-    c: Int[np.ndarray, "h n 2"]
-    d: Int[np.ndarray, " h"]
+    Args:
+        a: Ā.
+        drive: B̄ s, or 1 with B folded.
+        gain: 2 C, or 2 C B̄ s with B folded.
+        direct: D s.
+    """
+
+    a: Float[np.ndarray, "h n 2"]
+    drive: Float[np.ndarray, "h n 2"]
+    gain: Float[np.ndarray, "h n 2"]
+    direct: Float[np.ndarray, " h"]
+
+
+@dataclass(frozen=True)
+class Exponents:
+    """fx, fv and the shift of each coefficient, while they are being chosen."""
+
+    state: Int[np.ndarray, " h"]
+    output: Int[np.ndarray, " h"]
     a_shift: int
     b_shift: Int[np.ndarray, " h"]
     c_shift: Int[np.ndarray, " h"]
     d_shift: Int[np.ndarray, " h"]
-    output_exponent: Int[np.ndarray, " h"]
-
-    def node(self, name: str, descale: Descale) -> S4D:
-        """The node of a program."""
-        a, b, c = ((part[..., 0], part[..., 1]) for part in (self.a, self.b, self.c))
-        shifts = (self.a_shift, self.b_shift, self.c_shift, self.d_shift)
-        return S4D(name, *a, *b, *c, self.d, *shifts, descale)
 
 
-def lower_neuron(
+def choose_neuron(
     ssm: StateSpace,
-    scale: float,
-    limit: Int[np.ndarray, " h"],
+    before: Messages,
     state_peak: Float[np.ndarray, " h"],
+    output_peak: Float[np.ndarray, " h"],
     arithmetic: Arithmetic,
-) -> Neuron:
-    """Choose all integers of one S4D node.
+    options: Options,
+) -> NeuronScale:
+    """Choose all exponents of one S4D node; its accumulators are proved.
 
     Args:
         ssm: The float model.
-        scale: Value s of one step of the incoming messages.
-        limit: Largest magnitude of the incoming message, per channel.
-        state_peak: Largest magnitude of the channel's states on calibration data.
+        before: The messages that enter it.
+        state_peak: Largest magnitude of the channel's states on calibration data, with B folded
+            if the options say so.
+        output_peak: The same of its outputs after the ReLU.
+        arithmetic: Widths and roundings.
+        options: See `Options`.
+    """
+    real = _real(ssm, before.scale, options.fold_b)
+    a_shift = arithmetic.coefficient_bits - 1
+    a = _contracting(real.a, a_shift)
+    peak = state_peak / before.scale if options.fold_b else state_peak
+    fx = _state_exponent(peak, real.drive, arithmetic, options.headroom_bits)
+    drive = np.ldexp(real.drive, fx[:, None, None])
+    b_shift = np.maximum(-fx, 0)
+    if not options.fold_b:
+        b_shift = _filling(drive, arithmetic, a_shift + SHIFT_GAP)
+    b = _rounded(drive, b_shift, arithmetic)
+    parts = (a[..., 0], a[..., 1], b[..., 0], b[..., 1])
+    states = state_bound(arithmetic, *parts, a_shift, b_shift, before.limit)
+    fv, c_shift, d_shift = _choose_output(real, fx, states, before.limit, arithmetic)
+    sent = choose_messages(np.ldexp(1.0, -fv), output_peak, arithmetic, options)
+    return NeuronScale(options.fold_b, fx, fv, a_shift, b_shift, c_shift, d_shift, sent)
+
+
+def lower_neuron(
+    name: str, ssm: StateSpace, before: Messages, scale: NeuronScale, arithmetic: Arithmetic
+) -> S4D:
+    """(1) to (5) as integers, clipped to their widths, with |a| < 1.
+
+    Args:
+        name: Of the node.
+        ssm: The float model.
+        before: The messages that enter it.
+        scale: From `choose_neuron`, for this or for earlier parameters.
         arithmetic: Widths and roundings.
 
     Returns:
-        The integers; every accumulator is proved.
+        The node; channels that the accumulator could not hold are shrunk.
     """
-    discrete = ssm.discrete()
-    a_shift = arithmetic.coefficient_bits - 1
-    a = _contracting(_complex(discrete.a_bar), a_shift)
-    drive = _parts(_complex(discrete.b_bar)) * scale
-    fx = _state_exponent(state_peak, drive, arithmetic)
-    b, b_shift = _fill(np.ldexp(drive, fx[:, None, None]), arithmetic, a_shift + SHIFT_GAP)
+    real, limit = _real(ssm, before.scale, scale.fold_b), before.limit
+    a = _contracting(real.a, scale.a_shift)
+    b = _rounded(np.ldexp(real.drive, scale.state[:, None, None]), scale.b_shift, arithmetic)
+    c, d = _output(real, scale.state, scale.output, scale.c_shift, scale.d_shift, arithmetic)
     parts = (a[..., 0], a[..., 1], b[..., 0], b[..., 1])
-    states = state_bound(arithmetic, *parts, a_shift, b_shift, limit)
-    gain = np.ldexp(2 * _parts(_complex(discrete.c)), -fx[:, None, None])
-    direct = ssm.d.detach().double().numpy() * scale
-    fv = _first_output_exponent(gain, direct, states, limit, arithmetic)
+    shifts = (scale.a_shift, scale.b_shift, scale.c_shift, scale.d_shift)
+    c, d = fit_output(parts, shifts, c, d, limit, arithmetic)
+    step = np.ldexp(1.0, -scale.output)
+    descale = lower_descale(name, step, scale.sent, True, arithmetic)
+    return S4D(name, *parts, c[..., 0], c[..., 1], d, *shifts, descale)
+
+
+def _real(ssm: StateSpace, scale: float, fold_b: bool) -> RealNeuron:
+    discrete = ssm.discrete()
+    a_bar, b_bar, c = (_complex(part) for part in (discrete.a_bar, discrete.b_bar, discrete.c))
+    direct = double(ssm.d) * scale
+    if fold_b:
+        gain = _parts(2 * c * b_bar * scale)
+        return RealNeuron(_parts(a_bar), _parts(np.ones_like(b_bar)), gain, direct)
+    return RealNeuron(_parts(a_bar), _parts(b_bar) * scale, 2 * _parts(c), direct)
+
+
+def _contracting(a_bar: Float[np.ndarray, "h n 2"], shift: int) -> Int[np.ndarray, "h n 2"]:
+    """(1), inside the unit disc, so that a stable model stays stable.
+
+    Where the nearest integers would leave it, those towards zero stay in it. Only ±1 and ±i,
+    to which float32 rounds a mode that hardly decays, are on the circle themselves: clipped.
+    """
+    scaled = np.ldexp(a_bar, shift)
+    integers = nearest(scaled)
+    unstable = (integers**2).sum(-1, keepdims=True) >= 4**shift
+    inward = integers - np.sign(integers) * (np.abs(integers) > np.abs(scaled))
+    largest = 2**shift - 1
+    return np.clip(np.where(unstable, inward, integers), -largest, largest)
+
+
+def _state_exponent(
+    peak: Float[np.ndarray, " h"],
+    drive: Float[np.ndarray, "h n 2"],
+    arithmetic: Arithmetic,
+    headroom_bits: int,
+) -> Int[np.ndarray, " h"]:
+    """fx: headroom above the peak, and b within its width even with a shift of 0."""
+    widest = np.abs(drive).max((1, 2))
+    by_drive = floor_log2(arithmetic.coefficient_max / np.where(widest > 0, widest, 1.0))
+    by_state = floor_log2(arithmetic.state_max / np.where(peak > 0, peak, 1.0)) - headroom_bits
+    return np.minimum(by_drive, by_state)
+
+
+def _choose_output(
+    real: RealNeuron,
+    fx: Int[np.ndarray, " h"],
+    states: Int[np.ndarray, "h n"],
+    limit: Int[np.ndarray, " h"],
+    arithmetic: Arithmetic,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The largest fv, with the shifts of c and d, for which the accumulator is proved."""
+    gain = np.ldexp(real.gain, -fx[:, None, None])
+    fv = _first_output_exponent(gain, real.direct, states, limit, arithmetic)
     while True:
-        c, d, c_shift, d_shift = _output(gain, direct, fv, arithmetic)
+        scaled = np.ldexp(gain, fv[:, None, None])
+        c_shift = _filling(scaled, arithmetic, EXPONENT_MAX - SHIFT_GAP)
+        direct = np.ldexp(real.direct, fv)[:, None]
+        d_shift = filling_shift(direct, arithmetic.coefficient_max, c_shift + SHIFT_GAP)
+        c, d = _output(real, fx, fv, c_shift, d_shift, arithmetic)
         bound = reduction_bound(
             arithmetic, states, c[..., 0], c[..., 1], d, c_shift, d_shift, limit
         )
         over = bound > arithmetic.accumulator_max
         if not over.any():
-            return Neuron(a, b, c, d, a_shift, b_shift, c_shift, d_shift, fv)
+            return fv, c_shift, d_shift
         fv = fv - over
-
-
-def _contracting(a_bar: Complex[np.ndarray, "h n"], shift: int) -> Int[np.ndarray, "h n 2"]:
-    """(1), inside the unit disc, so that a stable model stays stable.
-
-    Where the nearest integers would leave it, those towards zero stay in it.
-    """
-    scaled = np.ldexp(_parts(a_bar), shift)
-    integers = nearest(scaled)
-    unstable = (integers**2).sum(-1, keepdims=True) >= 4**shift
-    inward = integers - np.sign(integers) * (np.abs(integers) > np.abs(scaled))
-    return np.where(unstable, inward, integers)
-
-
-def _state_exponent(
-    peak: Float[np.ndarray, " h"], drive: Float[np.ndarray, "h n 2"], arithmetic: Arithmetic
-) -> Int[np.ndarray, " h"]:
-    """fx: headroom above the peak, and b within its width even with a shift of 0."""
-    widest = np.abs(drive).max((1, 2))
-    by_drive = floor_log2(arithmetic.coefficient_max / np.where(widest > 0, widest, 1.0))
-    by_state = floor_log2(arithmetic.state_max / np.where(peak > 0, peak, 1.0)) - HEADROOM_BITS
-    return np.minimum(by_drive, by_state)
 
 
 def _first_output_exponent(
@@ -137,26 +218,29 @@ def _first_output_exponent(
 
 
 def _output(
-    gain: Float[np.ndarray, "h n 2"],
-    direct: Float[np.ndarray, " h"],
+    real: RealNeuron,
+    fx: Int[np.ndarray, " h"],
     fv: Int[np.ndarray, " h"],
+    c_shift: Int[np.ndarray, " h"],
+    d_shift: Int[np.ndarray, " h"],
     arithmetic: Arithmetic,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    c, c_shift = _fill(np.ldexp(gain, fv[:, None, None]), arithmetic, EXPONENT_MAX - SHIFT_GAP)
-    d, d_shift = mantissas(
-        np.ldexp(direct, fv)[:, None], arithmetic.coefficient_max, c_shift + SHIFT_GAP
-    )
-    return c, d[:, 0], c_shift, d_shift
-
-
-def _fill(
-    values: Float[np.ndarray, "h n 2"], arithmetic: Arithmetic, shift_max: int
 ) -> tuple[Int[np.ndarray, "h n 2"], Int[np.ndarray, " h"]]:
-    h = len(values)
-    flat, shift = mantissas(
-        values.reshape(h, -1), arithmetic.coefficient_max, np.full(h, shift_max)
-    )
-    return flat.reshape(values.shape), shift
+    c = _rounded(np.ldexp(real.gain, (fv - fx)[:, None, None]), c_shift, arithmetic)
+    d = mantissas(np.ldexp(real.direct, fv)[:, None], arithmetic.coefficient_max, d_shift)
+    return c, d[:, 0]
+
+
+def _filling(
+    values: Float[np.ndarray, "h n 2"], arithmetic: Arithmetic, shift_max: int
+) -> Int[np.ndarray, " h"]:
+    return filling_shift(values.reshape(len(values), -1), arithmetic.coefficient_max, shift_max)
+
+
+def _rounded(
+    values: Float[np.ndarray, "h n 2"], shift: Int[np.ndarray, " h"], arithmetic: Arithmetic
+) -> Int[np.ndarray, "h n 2"]:
+    flat = values.reshape(len(values), -1)
+    return mantissas(flat, arithmetic.coefficient_max, shift).reshape(values.shape)
 
 
 def _parts(values: Complex[np.ndarray, "h n"]) -> Float[np.ndarray, "h n 2"]:
@@ -164,4 +248,4 @@ def _parts(values: Complex[np.ndarray, "h n"]) -> Float[np.ndarray, "h n 2"]:
 
 
 def _complex(values: Tensor) -> Complex[np.ndarray, "h n"]:
-    return values.detach().to(torch.complex128).numpy()
+    return values.detach().cpu().to(torch.complex128).numpy()

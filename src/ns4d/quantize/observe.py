@@ -6,7 +6,7 @@ in the convolution.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ class LayerRange:
     """Largest magnitudes seen in one layer.
 
     Args:
-        state: Of the real and imaginary parts, over all modes of a channel.
+        state: Of the real and imaginary parts, over all modes of a channel; see `fold_b`.
         ssm: Of the state-space model's output after its nonlinearity.
         linear: Of the mixer's output after its ReLU.
     """
@@ -52,7 +52,10 @@ class NetworkRange:
 
 @torch.no_grad()
 def observe(
-    network: Network, tokens: Float[Tensor, "b l i"], lengths: Int[Tensor, " b"] | None = None
+    network: Network,
+    tokens: Float[Tensor, "b l i"],
+    lengths: Int[Tensor, " b"] | None = None,
+    fold_b: bool = False,
 ) -> NetworkRange:
     """Run a folded network over calibration sequences and note the largest magnitudes.
 
@@ -60,6 +63,7 @@ def observe(
         network: In evaluation mode, batch normalization folded.
         tokens: Normalized calibration tokens, from the training part.
         lengths: Valid tokens per sequence; what follows is padding and does not count.
+        fold_b: Whether the states are those of B folded into C: driven by the input itself.
 
     Returns:
         The ranges.
@@ -70,7 +74,10 @@ def observe(
     h = mix_channels(network.encoder, tokens.mT)
     encoder, layers = _largest(h, valid), []
     for layer in network.stack:
-        state = _largest_state(layer.ssm.discrete(), h, valid)
+        ssm = layer.ssm.discrete()
+        if fold_b:
+            ssm = replace(ssm, b_bar=torch.ones_like(ssm.b_bar))
+        state = _largest_state(ssm, h, valid)
         z = NONLINEARITIES[layer.config.nonlinearity](layer.ssm(h))
         h = layer(h)
         layers.append(LayerRange(state, _largest(z, valid), _largest(h, valid)))

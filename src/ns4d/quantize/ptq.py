@@ -13,8 +13,10 @@ from ns4d.numerics import LOIHI2, Arithmetic
 from ns4d.program import InputQuantizer, Metadata, Program
 from ns4d.program.metadata import Scalar
 from ns4d.quantize.fold import fold_batch_norm
-from ns4d.quantize.lower import Lowering
+from ns4d.quantize.lower import choose_scales, lower
 from ns4d.quantize.observe import observe
+from ns4d.quantize.options import Options
+from ns4d.quantize.scales import Scales
 from ns4d.train.batches import SplitTensors
 
 CALIBRATION_SEED = 0
@@ -24,6 +26,7 @@ def post_training_quantize(
     network: Network,
     dataset: Dataset,
     arithmetic: Arithmetic = LOIHI2,
+    options: Options | None = None,
     *,
     sequences: int = 64,
     provenance: Mapping[str, Scalar] | None = None,
@@ -34,6 +37,7 @@ def post_training_quantize(
         network: The trained network.
         dataset: Its task; calibration data come from the train part.
         arithmetic: Widths and roundings of the program.
+        options: How scales are chosen; the defaults of `Options` if None.
         sequences: How many sequences calibrate the scales.
         provenance: Where the network comes from; stored in the program.
 
@@ -44,26 +48,62 @@ def post_training_quantize(
         ConfigError: If the network has parts that no integer node expresses.
     """
     folded = fold_batch_norm(network)
-    ranges = observe(folded, *_calibration_tokens(dataset, sequences))
-    lowering = Lowering(folded, ranges, arithmetic)
-    nodes, sent = lowering.nodes()
-    readout, score_scale = lowering.readout(sent)
+    scales = calibrate(folded, dataset, arithmetic, options, sequences)
+    count = min(sequences, len(dataset.train))
+    facts = {**(provenance or {}), "calibration_sequences": count}
+    return build_program(folded, scales, arithmetic, dataset, facts)
+
+
+def calibrate(
+    folded: Network,
+    dataset: Dataset,
+    arithmetic: Arithmetic = LOIHI2,
+    options: Options | None = None,
+    sequences: int = 64,
+) -> Scales:
+    """Choose the scales of a network from sequences of the train part.
+
+    Args:
+        folded: From `fold_batch_norm`.
+        dataset, arithmetic, options, sequences: As in `post_training_quantize`.
+
+    Raises:
+        ConfigError: If the network has parts that no integer node expresses.
+    """
+    options = options or Options()
+    ranges = observe(folded, *_calibration_tokens(dataset, sequences), options.fold_b)
+    return choose_scales(folded, ranges, arithmetic, options)
+
+
+def build_program(
+    folded: Network,
+    scales: Scales,
+    arithmetic: Arithmetic,
+    dataset: Dataset,
+    provenance: Mapping[str, Scalar],
+) -> Program:
+    """A program from a network and scales: `lower`, with the input quantizer of the task.
+
+    Args:
+        folded: From `fold_batch_norm`.
+        scales: From `calibrate`, for this network or for an earlier state of it.
+        arithmetic: Widths and roundings.
+        dataset: The task: its normalization, its classes.
+        provenance: Stored in the program, with the value of one score step.
+    """
+    nodes, readout = lower(folded, scales, arithmetic)
     normalization = dataset.normalization
+    facts = {
+        **provenance,
+        "permutation": dataset.permutation,
+        "score_scale": scales.score,
+    }
     return Program(
         arithmetic,
-        InputQuantizer(normalization.offset, normalization.scale * lowering.token_scale),
+        InputQuantizer(normalization.offset, normalization.scale * scales.token.scale),
         nodes,
         readout,
-        Metadata(
-            dataset.task,
-            dataset.classes,
-            {
-                **(provenance or {}),
-                "permutation": dataset.permutation,
-                "calibration_sequences": ranges.sequences,
-                "score_scale": score_scale,
-            },
-        ),
+        Metadata(dataset.task, dataset.classes, facts),
     )
 
 

@@ -1,91 +1,158 @@
-"""Choose the integers that stand for real numbers, so that nothing can overflow.
+"""All scales of one network, as data: what turns its real numbers into integers.
 
-mantissas   v ≈ m · 2^-s     the largest |m| of a channel uses the full width           (1)
-multiplier  g ≈ q · 2^-e     one exponent e for all channels, q per channel             (2)
+    message   real = m · scale                                                             (1)
+    weight    real = W · scale of its output channel                                       (2)
+    output    real = v · 2^-fv of its channel                                              (3)
+
+`ns4d.quantize.lower` chooses them once, then applies them, as often as the parameters change.
 """
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
-from ns4d.errors import RangeError
-from ns4d.numerics import nearest
-
-EXPONENT_MAX = 62
+from ns4d.errors import RangeError, ShapeError
 
 
-def floor_log2(values: Float[np.ndarray, "..."]) -> Int[np.ndarray, "..."]:
-    """⌊log2 v⌋ of positive values, exact at powers of two."""
-    return np.frexp(values)[1] - 1
-
-
-def mantissas(
-    values: Float[np.ndarray, "h k"], largest: int, shift_max: Int[np.ndarray, " h"]
-) -> tuple[Int[np.ndarray, "h k"], Int[np.ndarray, " h"]]:
-    """(1) per channel.
+@dataclass(frozen=True, eq=False)
+class Messages:
+    """What a node sends: (1) with the clip of each channel.
 
     Args:
-        values: Real numbers, one channel per row, none beyond `largest`.
-        largest: Largest integer of the format.
-        shift_max: Largest shift allowed in each row.
-
-    Returns:
-        The integers and the shift of each row, at least 0.
-    """
-    peak = np.abs(values).max(1)
-    safe = np.where(peak > 0, peak, 1.0)
-    shift = np.clip(floor_log2(largest / safe), 0, shift_max).astype(np.int64)
-    integers = nearest(np.ldexp(values, shift[:, None]))
-    return np.clip(integers, -largest, largest), shift
-
-
-def multipliers(
-    gain: Float[np.ndarray, " o"], largest: int, where: str
-) -> tuple[Int[np.ndarray, " o"], int]:
-    """(2) for one node.
-
-    Args:
-        gain: Real factors from accumulator to message, at least 0.
-        largest: Largest multiplier.
-        where: Name of the node, for errors.
-
-    Returns:
-        Multipliers, and their shared exponent.
+        scale: The value of one step, positive.
+        limit: int (o,), the largest magnitude.
 
     Raises:
-        RangeError: If a factor is larger than the largest multiplier.
+        RangeError: A scale that is not a positive number, or a negative limit.
     """
-    peak = gain.max()
-    if peak > largest:
-        raise RangeError(
-            f"node '{where}', multiplier",
-            expected=f"a factor of at most {largest}",
-            got=f"{peak:.3g}",
-            fix="Use more message bits or fewer accumulator bits.",
-        )
-    room = floor_log2(largest / gain[gain > 0])
-    shift = int(room.min(initial=EXPONENT_MAX))
-    return np.minimum(nearest(np.ldexp(gain, shift)), largest), shift
+
+    scale: float
+    limit: np.ndarray
+
+    def __post_init__(self) -> None:
+        _require_positive("message scale", np.array([self.scale]))
+        if (self.limit < 0).any():
+            raise RangeError(
+                "message limit",
+                expected="limits of at least 0",
+                got=str(self.limit.min()),
+                fix="Take them from choose_scales.",
+            )
 
 
-def message_scale(peaks: Float[np.ndarray, " o"], largest: int, finest: float = 0.0) -> float:
-    """The value of one integer step of a message: the calibrated maximum uses the full width.
+@dataclass(frozen=True, eq=False)
+class DenseScale:
+    """A linear map.
 
     Args:
-        peaks: Calibrated maximum per channel.
-        largest: Largest message.
-        finest: The smallest step that the multiplier can reach; what is smaller is noise.
+        weight: float (o,), the value of one weight step (2).
+        sent: The messages after descaling.
+
+    Raises:
+        RangeError: A scale that is not a positive number.
+        ShapeError: Another number of channels sent.
     """
-    peak = float(peaks.max())
-    return max(peak / largest, finest) if peak > 0 else 1.0
+
+    weight: np.ndarray
+    sent: Messages
+
+    def __post_init__(self) -> None:
+        _require_positive("weight scale", self.weight)
+        _require_channels("dense scale", len(self.weight), self.sent.limit)
 
 
-def message_limit(
-    peaks: Float[np.ndarray, " o"], scale: float, largest: int, headroom: float
-) -> Int[np.ndarray, " o"]:
-    """Where messages are clipped, per channel: the calibrated maximum with some headroom.
+@dataclass(frozen=True, eq=False)
+class NeuronScale:
+    """A state-space model; the meaning of each exponent stands in `ns4d.quantize.neuron`.
 
-    A tight limit is what lets `Program` prove the next accumulator with larger weights.
+    Args:
+        fold_b: Whether B is folded into C.
+        state: int (h,), fx.
+        output: int (h,), fv of (3).
+        a_shift: Of the whole node.
+        b_shift, c_shift, d_shift: int (h,).
+        sent: The messages after descaling.
+
+    Raises:
+        ShapeError: Not one number per channel everywhere.
     """
-    return np.minimum(nearest(headroom * peaks / scale), largest)
+
+    fold_b: bool
+    state: np.ndarray
+    output: np.ndarray
+    a_shift: int
+    b_shift: np.ndarray
+    c_shift: np.ndarray
+    d_shift: np.ndarray
+    sent: Messages
+
+    def __post_init__(self) -> None:
+        shifts = (self.b_shift, self.c_shift, self.d_shift)
+        _require_channels("neuron scale", len(self.state), self.output, *shifts, self.sent.limit)
+
+
+@dataclass(frozen=True, eq=False)
+class LayerScale:
+    """One layer: its state-space model, then its mixer."""
+
+    neuron: NeuronScale
+    linear: DenseScale
+
+
+@dataclass(frozen=True, eq=False)
+class Scales:
+    """Everything that `ns4d.quantize.lower.lower` needs besides the parameters.
+
+    Args:
+        token: The normalized tokens.
+        encoder: The encoder.
+        layers: Of each layer.
+        readout: The value of one weight step of the decoder, the same for all classes.
+
+    Raises:
+        RangeError: A scale that is not a positive number.
+    """
+
+    token: Messages
+    encoder: DenseScale
+    layers: tuple[LayerScale, ...]
+    readout: float
+
+    def __post_init__(self) -> None:
+        _require_positive("readout scale", np.array([self.readout]))
+
+    @property
+    def last(self) -> Messages:
+        """What enters the read-out."""
+        return self.layers[-1].linear.sent
+
+    @property
+    def score(self) -> float:
+        """The value of one step of a score, in logits times tokens."""
+        return self.readout * self.last.scale
+
+
+def _require_positive(where: str, values: Float[np.ndarray, " o"]) -> None:
+    bad = [float(v) for v in values if not 0 < v < math.inf]
+    if bad:
+        raise RangeError(
+            where,
+            expected="positive finite numbers",
+            got=str(bad[0]),
+            fix="Look for NaN in the network or in the calibration data.",
+        )
+
+
+def _require_channels(where: str, channels: int, *arrays: np.ndarray) -> None:
+    for array in arrays:
+        if array.shape != (channels,):
+            raise ShapeError(
+                where,
+                expected=f"one number for each of {channels} channels",
+                got=str(array.shape),
+                fix="Take all of it from one call of choose_scales.",
+            )

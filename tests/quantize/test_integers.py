@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from ns4d.errors import RangeError
-from ns4d.quantize.scales import (
+from ns4d.quantize.integers import (
+    filling_shift,
     floor_log2,
     mantissas,
     message_limit,
@@ -19,7 +20,6 @@ from ns4d.quantize.scales import (
 
 LARGEST = 2**15 - 1
 positive = st.floats(1e-30, 1e30)
-FAR = np.array([62])
 
 
 @given(st.integers(-1000, 1000))
@@ -31,7 +31,8 @@ def test_floor_log2_is_exact_at_powers_of_two(exponent: int) -> None:
 
 @given(hnp.arrays(float, (3, 4), elements=st.floats(-LARGEST, LARGEST)))
 def test_mantissas_fit_and_are_half_a_step_away_at_most(values: np.ndarray) -> None:
-    integers, shift = mantissas(values, LARGEST, np.full(3, 62))
+    shift = filling_shift(values, LARGEST, 62)
+    integers = mantissas(values, LARGEST, shift)
     assert np.abs(integers).max() <= LARGEST
     step = 2.0 ** -shift[:, None]
     # At the very top rounding up would leave the width: there the step is whole.
@@ -41,14 +42,20 @@ def test_mantissas_fit_and_are_half_a_step_away_at_most(values: np.ndarray) -> N
 
 @given(hnp.arrays(float, (2, 3), elements=st.floats(2**-40, 2**14)))
 def test_mantissas_fill_the_width(values: np.ndarray) -> None:
-    integers, _ = mantissas(values, LARGEST, np.full(2, 62))
+    integers = mantissas(values, LARGEST, filling_shift(values, LARGEST, 62))
     assert (np.abs(integers).max(1) >= LARGEST // 2).all()
 
 
-def test_mantissas_respect_the_largest_shift_and_survive_zero() -> None:
-    integers, shift = mantissas(np.array([[1e-9, 0.0], [0.0, 0.0]]), LARGEST, np.array([20, 20]))
+def test_shifts_respect_their_largest_and_survive_zero() -> None:
+    values = np.array([[1e-9, 0.0], [0.0, 0.0]])
+    shift = filling_shift(values, LARGEST, np.array([20, 20]))
     assert shift.tolist() == [20, 15 - 1]
-    assert not integers.any()
+    assert not mantissas(values, LARGEST, shift).any()
+
+
+def test_mantissas_are_clipped_where_a_shift_is_too_large() -> None:
+    values = np.array([[1.0, -3.0, 0.5]])
+    assert mantissas(values, LARGEST, np.array([14])).tolist() == [[2**14, -LARGEST, 2**13]]
 
 
 @given(hnp.arrays(float, 5, elements=st.floats(2**-30, 2**10)))
