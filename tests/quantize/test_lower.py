@@ -103,7 +103,7 @@ def test_nothing_is_shrunk_with_the_parameters_of_the_choice(
     network, dataset = make_network(CONFIG, seed=4), make_dataset(CONFIG)
     program = post_training_quantize(network, dataset, arithmetic)
     monkeypatch.setattr("ns4d.quantize.dense.fit_dense", lambda w, b, *_: (w, b))
-    monkeypatch.setattr("ns4d.quantize.neuron.fit_output", lambda _p, _s, c, d, *_: (c, d))
+    monkeypatch.setattr("ns4d.quantize.neuron.fit_output", lambda neuron, *_: neuron)
     assert post_training_quantize(network, dataset, arithmetic) == program
 
 

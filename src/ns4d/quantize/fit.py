@@ -12,14 +12,15 @@ channels; only those that it cannot clear are bounded exactly.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from ns4d.numerics import Arithmetic
-from ns4d.program.ranges import dense_bound, reduction_bound, state_bound
+from ns4d.program.ranges import dense_bound
+from ns4d.quantize.coefficients import Coefficients
 
-Integers = Int[np.ndarray, "..."]
 # More than the relative error of all the estimate's roundings together, and more than the two
 # units of 2^-32 by which the exact bounds round a modulus upward.
 RELATIVE, ABSOLUTE = 1 + 1e-6, 2.0**-31
@@ -49,77 +50,54 @@ def fit_dense(
 
 
 def fit_output(
-    parts: tuple[Integers, Integers, Integers, Integers],
-    shifts: tuple[int, Integers, Integers, Integers],
-    c: Int[np.ndarray, "h n 2"],
-    d: Int[np.ndarray, " h"],
-    limit: Int[np.ndarray, " h"],
-    arithmetic: Arithmetic,
-) -> tuple[Int[np.ndarray, "h n 2"], Int[np.ndarray, " h"]]:
-    """(1) for c and d of a neuron.
+    neuron: Coefficients, limit: Int[np.ndarray, " h"], arithmetic: Arithmetic
+) -> Coefficients:
+    """(1) for c and d of a neuron; channels that fit come back as they are.
 
     Args:
-        parts: a_re, a_im, b_re, b_im.
-        shifts: Of a, b, c, d.
-        c: Real and imaginary part last.
-        d: Feed-through.
+        neuron: Coefficients within their widths.
         limit: Largest magnitude of the message into each channel.
         arithmetic: Widths and roundings.
-
-    Returns:
-        c and d; channels that fit come back as they are.
     """
     doubtful = np.flatnonzero(
-        _estimate(parts, shifts, c, d, limit, arithmetic) > arithmetic.accumulator_max
+        upper_estimate(neuron, limit, arithmetic) > arithmetic.accumulator_max
     )
     if not doubtful.size:
-        return c, d
-    some = tuple(part[doubtful] for part in parts)
-    rows = (shifts[0], *(shift[doubtful] for shift in shifts[1:]))
-    c, d = c.copy(), d.copy()
-    bound = _exact(some, rows, c[doubtful], d[doubtful], limit[doubtful], arithmetic)
+        return neuron
+    some, inputs = neuron.channels(doubtful), limit[doubtful]
+    bound = some.reduction(arithmetic, some.states(arithmetic, inputs), inputs)
     over = bound > arithmetic.accumulator_max
     # Rounding moves v by less than 1, and each modulus is bounded in steps of 2^-32.
-    room = max(arithmetic.accumulator_max - 1 - c.shape[1], 0)
+    room = max(arithmetic.accumulator_max - 1 - neuron.c.shape[1], 0)
     ratio = np.where(over, room / np.maximum(bound, 1), 1.0)
-    c[doubtful], d[doubtful] = _shrunk(c[doubtful], ratio), _shrunk(d[doubtful], ratio)
-    return c, d
+    c, d = neuron.c.copy(), neuron.d.copy()
+    c[doubtful], d[doubtful] = _shrunk(some.c, ratio), _shrunk(some.d, ratio)
+    return replace(neuron, c=c, d=d)
 
 
-def _shrunk(integers: Integers, ratio: Float[np.ndarray, " h"]) -> Integers:
-    shape = (len(ratio),) + (1,) * (integers.ndim - 1)
-    return np.trunc(integers * ratio.reshape(shape)).astype(np.int64)
-
-
-def _estimate(
-    parts: tuple[Integers, ...],
-    shifts: tuple[int | Integers, ...],
-    c: Int[np.ndarray, "h n 2"],
-    d: Int[np.ndarray, " h"],
-    limit: Int[np.ndarray, " h"],
-    arithmetic: Arithmetic,
+def upper_estimate(
+    neuron: Coefficients, limit: Int[np.ndarray, " h"], arithmetic: Arithmetic
 ) -> Float[np.ndarray, " h"]:
-    """Never below `reduction_bound`."""
-    a_shift, b_shift, c_shift, d_shift = shifts
-    gap = 1 - np.hypot(*np.ldexp(parts[:2], -a_shift)) - ABSOLUTE
-    drive = np.hypot(*np.ldexp(parts[2:], -b_shift[:, None])) + ABSOLUTE
+    """Never below the exact bound of the accumulators, and seldom far above it."""
+    gap = 1 - _modulus(neuron.a, np.array([neuron.a_shift])) - ABSOLUTE
+    drive = _modulus(neuron.b, neuron.b_shift) + ABSOLUTE
     reached = (drive * limit[:, None] + WORST_ROUNDING) / np.where(gap > 0, gap, 1) * RELATIVE + 1
     states = np.where(gap > 0, np.minimum(reached, arithmetic.state_max), arithmetic.state_max)
-    real, imaginary = np.ldexp(np.abs(np.moveaxis(c, -1, 0)), -c_shift[:, None])
-    components = states >= arithmetic.state_max
-    gain = np.where(components, real + imaginary, np.hypot(real, imaginary)) + ABSOLUTE
-    direct = np.ldexp(np.abs(d) * limit, -d_shift) + ABSOLUTE
+    both = np.ldexp(np.abs(neuron.c).sum(-1), -neuron.c_shift[:, None])
+    modulus = _modulus(neuron.c, neuron.c_shift)
+    gain = np.where(states >= arithmetic.state_max, both, modulus) + ABSOLUTE
+    direct = np.ldexp(np.abs(neuron.d) * limit, -neuron.d_shift) + ABSOLUTE
     return ((gain * states).sum(1) + direct) * RELATIVE + 1
 
 
-def _exact(
-    parts: tuple[Integers, ...],
-    shifts: tuple[int | Integers, ...],
-    c: Int[np.ndarray, "h n 2"],
-    d: Int[np.ndarray, " h"],
-    limit: Int[np.ndarray, " h"],
-    arithmetic: Arithmetic,
-) -> Int[np.ndarray, " h"]:
-    a_shift, b_shift, c_shift, d_shift = shifts
-    states = state_bound(arithmetic, *parts, a_shift, b_shift, limit)
-    return reduction_bound(arithmetic, states, c[..., 0], c[..., 1], d, c_shift, d_shift, limit)
+def _modulus(
+    parts: Int[np.ndarray, "h n 2"], shift: Int[np.ndarray, " _"]
+) -> Float[np.ndarray, "h n"]:
+    return np.ldexp(np.sqrt(np.square(parts.astype(float)).sum(-1)), -shift[:, None])
+
+
+def _shrunk(
+    integers: Int[np.ndarray, "..."], ratio: Float[np.ndarray, " h"]
+) -> Int[np.ndarray, "..."]:
+    shape = (len(ratio),) + (1,) * (integers.ndim - 1)
+    return np.trunc(integers * ratio.reshape(shape)).astype(np.int64)

@@ -96,7 +96,8 @@ def lower(
     encoder = lower_dense(
         "encoder", network.encoder, scales.token, scales.encoder, False, arithmetic
     )
-    before, nodes = scales.encoder.sent, [encoder]
+    nodes: list[Node] = [encoder]
+    before = scales.encoder.sent
     relu = network.config.mixer is Mixer.RELU
     for index, (layer, scale) in enumerate(zip(network.stack, scales.layers, strict=True)):
         name, neuron = f"layer{index}", scale.neuron

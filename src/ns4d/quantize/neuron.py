@@ -30,7 +30,7 @@ from torch import Tensor
 from ns4d.model.layer import StateSpace
 from ns4d.numerics import Arithmetic, nearest
 from ns4d.program import S4D
-from ns4d.program.ranges import reduction_bound, state_bound
+from ns4d.quantize.coefficients import Coefficients
 from ns4d.quantize.dense import double
 from ns4d.quantize.fit import fit_output
 from ns4d.quantize.integers import EXPONENT_MAX, filling_shift, floor_log2, mantissas
@@ -62,18 +62,6 @@ class RealNeuron:
     direct: Float[np.ndarray, " h"]
 
 
-@dataclass(frozen=True)
-class Exponents:
-    """fx, fv and the shift of each coefficient, while they are being chosen."""
-
-    state: Int[np.ndarray, " h"]
-    output: Int[np.ndarray, " h"]
-    a_shift: int
-    b_shift: Int[np.ndarray, " h"]
-    c_shift: Int[np.ndarray, " h"]
-    d_shift: Int[np.ndarray, " h"]
-
-
 def choose_neuron(
     ssm: StateSpace,
     before: Messages,
@@ -95,17 +83,13 @@ def choose_neuron(
     """
     real = _real(ssm, before.scale, options.fold_b)
     a_shift = arithmetic.coefficient_bits - 1
-    a = _contracting(real.a, a_shift)
     peak = state_peak / before.scale if options.fold_b else state_peak
     fx = _state_exponent(peak, real.drive, arithmetic, options.headroom_bits)
-    drive = np.ldexp(real.drive, fx[:, None, None])
     b_shift = np.maximum(-fx, 0)
     if not options.fold_b:
+        drive = np.ldexp(real.drive, fx[:, None, None])
         b_shift = _filling(drive, arithmetic, a_shift + SHIFT_GAP)
-    b = _rounded(drive, b_shift, arithmetic)
-    parts = (a[..., 0], a[..., 1], b[..., 0], b[..., 1])
-    states = state_bound(arithmetic, *parts, a_shift, b_shift, before.limit)
-    fv, c_shift, d_shift = _choose_output(real, fx, states, before.limit, arithmetic)
+    fv, c_shift, d_shift = _choose_output(real, fx, b_shift, before.limit, arithmetic)
     sent = choose_messages(np.ldexp(1.0, -fv), output_peak, arithmetic, options)
     return NeuronScale(options.fold_b, fx, fv, a_shift, b_shift, c_shift, d_shift, sent)
 
@@ -125,16 +109,12 @@ def lower_neuron(
     Returns:
         The node; channels that the accumulator could not hold are shrunk.
     """
-    real, limit = _real(ssm, before.scale, scale.fold_b), before.limit
-    a = _contracting(real.a, scale.a_shift)
-    b = _rounded(np.ldexp(real.drive, scale.state[:, None, None]), scale.b_shift, arithmetic)
-    c, d = _output(real, scale.state, scale.output, scale.c_shift, scale.d_shift, arithmetic)
-    parts = (a[..., 0], a[..., 1], b[..., 0], b[..., 1])
-    shifts = (scale.a_shift, scale.b_shift, scale.c_shift, scale.d_shift)
-    c, d = fit_output(parts, shifts, c, d, limit, arithmetic)
+    real = _real(ssm, before.scale, scale.fold_b)
+    shifts = (scale.b_shift, scale.c_shift, scale.d_shift)
+    neuron = _coefficients(real, scale.state, scale.output, *shifts, arithmetic)
+    neuron = fit_output(neuron, before.limit, arithmetic)
     step = np.ldexp(1.0, -scale.output)
-    descale = lower_descale(name, step, scale.sent, True, arithmetic)
-    return S4D(name, *parts, c[..., 0], c[..., 1], d, *shifts, descale)
+    return neuron.node(name, lower_descale(name, step, scale.sent, True, arithmetic))
 
 
 def _real(ssm: StateSpace, scale: float, fold_b: bool) -> RealNeuron:
@@ -177,23 +157,24 @@ def _state_exponent(
 def _choose_output(
     real: RealNeuron,
     fx: Int[np.ndarray, " h"],
-    states: Int[np.ndarray, "h n"],
+    b_shift: Int[np.ndarray, " h"],
     limit: Int[np.ndarray, " h"],
     arithmetic: Arithmetic,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The largest fv, with the shifts of c and d, for which the accumulator is proved."""
     gain = np.ldexp(real.gain, -fx[:, None, None])
+    none = np.zeros_like(fx)
+    states = _coefficients(real, fx, none, b_shift, none, none, arithmetic).states(
+        arithmetic, limit
+    )
     fv = _first_output_exponent(gain, real.direct, states, limit, arithmetic)
     while True:
         scaled = np.ldexp(gain, fv[:, None, None])
         c_shift = _filling(scaled, arithmetic, EXPONENT_MAX - SHIFT_GAP)
         direct = np.ldexp(real.direct, fv)[:, None]
         d_shift = filling_shift(direct, arithmetic.coefficient_max, c_shift + SHIFT_GAP)
-        c, d = _output(real, fx, fv, c_shift, d_shift, arithmetic)
-        bound = reduction_bound(
-            arithmetic, states, c[..., 0], c[..., 1], d, c_shift, d_shift, limit
-        )
-        over = bound > arithmetic.accumulator_max
+        neuron = _coefficients(real, fx, fv, b_shift, c_shift, d_shift, arithmetic)
+        over = neuron.reduction(arithmetic, states, limit) > arithmetic.accumulator_max
         if not over.any():
             return fv, c_shift, d_shift
         fv = fv - over
@@ -217,17 +198,22 @@ def _first_output_exponent(
     return np.where(live, np.minimum(fv, lowest + SPREAD_BITS), lowest)
 
 
-def _output(
+def _coefficients(
     real: RealNeuron,
     fx: Int[np.ndarray, " h"],
     fv: Int[np.ndarray, " h"],
+    b_shift: Int[np.ndarray, " h"],
     c_shift: Int[np.ndarray, " h"],
     d_shift: Int[np.ndarray, " h"],
     arithmetic: Arithmetic,
-) -> tuple[Int[np.ndarray, "h n 2"], Int[np.ndarray, " h"]]:
-    c = _rounded(np.ldexp(real.gain, (fv - fx)[:, None, None]), c_shift, arithmetic)
-    d = mantissas(np.ldexp(real.direct, fv)[:, None], arithmetic.coefficient_max, d_shift)
-    return c, d[:, 0]
+) -> Coefficients:
+    """(1) to (5), each integer within its width."""
+    a_shift, most = arithmetic.coefficient_bits - 1, arithmetic.coefficient_max
+    b = _rounded(np.ldexp(real.drive, fx[:, None, None]), b_shift, most)
+    c = _rounded(np.ldexp(real.gain, (fv - fx)[:, None, None]), c_shift, most)
+    d = mantissas(np.ldexp(real.direct, fv)[:, None], most, d_shift)[:, 0]
+    a = _contracting(real.a, a_shift)
+    return Coefficients(a, b, c, d, a_shift, b_shift, c_shift, d_shift)
 
 
 def _filling(
@@ -237,10 +223,9 @@ def _filling(
 
 
 def _rounded(
-    values: Float[np.ndarray, "h n 2"], shift: Int[np.ndarray, " h"], arithmetic: Arithmetic
+    values: Float[np.ndarray, "h n 2"], shift: Int[np.ndarray, " h"], largest: int
 ) -> Int[np.ndarray, "h n 2"]:
-    flat = values.reshape(len(values), -1)
-    return mantissas(flat, arithmetic.coefficient_max, shift).reshape(values.shape)
+    return mantissas(values.reshape(len(values), -1), largest, shift).reshape(values.shape)
 
 
 def _parts(values: Complex[np.ndarray, "h n"]) -> Float[np.ndarray, "h n 2"]:
