@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,10 @@ import pytest
 
 import ns4d
 from ns4d import cli
+from ns4d.bench import verify
+from ns4d.engines import Reference
+from ns4d.numerics import LOIHI2, write_profile
+from program_strategies import random_program
 
 QUICK = ["schedule.epochs=1", "model.channels=4", "model.modes=2", "model.layers=1"]
 
@@ -95,6 +100,11 @@ def test_your_own_sequences_train(tmp_path: Path, capsys: pytest.CaptureFixture[
         (("quantize", "nowhere", "--ptq", "--profile", "w"), "--profile: expected one of loihi2"),
         (("evaluate", "nowhere"), "expected an ns4d checkpoint, version ., got No such file"),
         (("show", "nowhere.ns4d"), "nowhere.ns4d: expected a file, got nothing"),
+        (("verify", "nowhere.ns4d"), "nowhere.ns4d: expected a file, got nothing"),
+        (
+            ("quantize", "nowhere", "--ptq", "--profile", "my.json"),
+            "my.json: expected a profile in JSON, got No such file",
+        ),
     ],
 )
 def test_mistakes_get_one_clear_line(
@@ -170,3 +180,54 @@ def test_changed_data_are_noticed(tmp_path: Path, capsys: pytest.CaptureFixture[
     for again in (command, ("evaluate", str(out)), ("quantize", str(out), "--ptq")):
         assert call(*again) == 1
         assert "got other data under the same name" in capsys.readouterr().err
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
+    path = tmp_path / "random.ns4d"
+    small = random_program(np.random.default_rng(0), channels=2, modes=2)
+    ns4d.save(small, path)
+    return path
+
+
+def test_verify_prints_the_certificate(program: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("verify", str(program)) == 0
+    printed = capsys.readouterr().out
+    assert "layer0.ssm" in printed
+    assert re.search(r"certified: no input can .*\nengine reference: \d+ values equal", printed)
+    assert call("verify", str(program), "--json") == 0
+    facts = last_json(capsys)
+    assert facts["verdict"] == "certified"
+    assert facts["equal"] is True
+    assert facts["digest"] == ns4d.load(program).digest
+
+
+def test_verify_exits_with_1_where_an_engine_differs(
+    program: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Wrong:
+        name, batch = "wrong", 1
+        load = Reference().load
+
+        def trace(self, program, u):
+            sent = Reference().trace(program, u)
+            sent["encoder"][1, 2, 0] += 1
+            return sent
+
+    monkeypatch.setattr(verify, "ENGINES", {"reference": Reference, "wrong": Wrong})
+    for option in ([], ["--json"]):
+        assert call("verify", str(program), *option) == 1
+        assert re.search(
+            r"^error: engine 'wrong' trace: node 'encoder' message, stream 1, token 2, channel 0: "
+            r"expected -?\d+, got -?\d+$",
+            capsys.readouterr().err,
+            re.MULTILINE,
+        )
+
+
+def test_a_profile_of_your_own(run: Path, tmp_path: Path) -> None:
+    mine = replace(LOIHI2, name="mine", weight_bits=6, coefficient_bits=12, message_bits=9)
+    write_profile(mine, tmp_path / "any name.json")
+    command = ("quantize", str(run), "--ptq", "--profile", str(tmp_path / "any name.json"))
+    assert call(*command) == 0
+    assert ns4d.load(run / "mine.ns4d").arithmetic == mine

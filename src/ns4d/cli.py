@@ -104,7 +104,9 @@ def train(
 def quantize(
     run: Annotated[Path, typer.Argument(help="Folder of a run; its best network so far is taken.")],
     ptq: Annotated[bool, typer.Option("--ptq", help="Post-training quantization.")] = False,
-    profile: Annotated[str, typer.Option(help="Arithmetic profile: loihi2 or wide.")] = "loihi2",
+    profile: Annotated[
+        str, typer.Option(help="Arithmetic profile: loihi2, wide, or a .json file of your own.")
+    ] = "loihi2",
     sequences: Annotated[int, typer.Option(min=1, help="Calibration sequences.")] = 64,
     out: Annotated[Path | None, typer.Option(help="Program file [RUN/PROFILE.ns4d].")] = None,
     data_dir: DataDir = None,
@@ -126,7 +128,7 @@ def quantize(
         sequences=sequences,
         provenance=provenance(loaded.network, loaded.recipe),
     )
-    path = out or run / f"{profile}.ns4d"
+    path = out or run / f"{arithmetic.name}.ns4d"
     save(program, path)
     facts = {"program": str(path), "bytes": path.stat().st_size, "digest": program.digest}
     _print_facts(facts, as_json)
@@ -160,6 +162,29 @@ def show(program: Annotated[Path, typer.Argument(help="A .ns4d file.")]) -> None
     from ns4d.program import load, to_text
 
     print(to_text(load(program)))
+
+
+@app.command()
+def verify(
+    program: Annotated[Path, typer.Argument(help="A .ns4d file.")],
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print what is proved about a program, then compare every engine bit by bit."""
+    from ns4d.bench.tables import print_table
+    from ns4d.bench.verify import verify as run_verification
+    from ns4d.program import load
+
+    found = run_verification(load(program), data_dir)
+    if as_json:
+        print(json.dumps(found.plain()))
+    else:
+        print_table(found.table, Console())
+        print("\n".join(found.lines()))
+    for line in found.differences():
+        print(f"error: {line}", file=sys.stderr)
+    if not found.equal:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -202,16 +227,18 @@ def _device(name: str, threads: int) -> torch.device:
 
 
 def _profile(name: str) -> Any:
-    from ns4d.numerics import PROFILES
+    from ns4d.numerics import PROFILES, read_profile
 
-    if name not in PROFILES:
-        raise ConfigError(
-            "--profile",
-            expected=f"one of {', '.join(PROFILES)}",
-            got=repr(name),
-            fix="Choose one of these, or build an Arithmetic in Python.",
-        )
-    return PROFILES[name]
+    if name in PROFILES:
+        return PROFILES[name]
+    if name.endswith(".json"):
+        return read_profile(name)
+    raise ConfigError(
+        "--profile",
+        expected=f"one of {', '.join(PROFILES)}, or the path of a .json file",
+        got=repr(name),
+        fix="docs/numerics.md lists the fields of a profile.",
+    )
 
 
 def _counter(verb: str) -> Any:

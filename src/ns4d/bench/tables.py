@@ -1,6 +1,7 @@
 """Result tables: one description for the terminal, the HTML report, the documents.
 
-Every table says how its numbers came about: measured, simulated, fitted, published or assumed.
+Every table says how its numbers came about: measured, simulated, fitted, published, assumed or
+proved.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ class Origin(Enum):
     FITTED = "fitted"
     PUBLISHED = "published"
     ASSUMED = "assumed"
+    PROVED = "proved"
 
 
 @dataclass(frozen=True)

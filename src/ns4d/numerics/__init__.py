@@ -19,6 +19,7 @@ from ns4d.numerics.primitives import (
     shift_half_up,
     shift_toward_zero,
 )
+from ns4d.numerics.profile_file import read_profile, write_profile
 
 __all__ = [
     "LOIHI2",
@@ -34,8 +35,10 @@ __all__ = [
     "largest",
     "nearest",
     "quantize",
+    "read_profile",
     "saturate",
     "shift_floor",
     "shift_half_up",
     "shift_toward_zero",
+    "write_profile",
 ]
