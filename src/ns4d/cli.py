@@ -189,24 +189,26 @@ def verify(
 
 @app.command()
 def bench(
-    record: Annotated[Path, typer.Option(help="Where the figures are written as JSON.")] = Path(
-        "benchmarks/results/training_step.json"
+    only: Annotated[str | None, typer.Option(help="training or streaming [both].")] = None,
+    results: Annotated[Path, typer.Option(help="Folder of the JSON records.")] = Path(
+        "benchmarks/results"
     ),
-    steps: Annotated[int, typer.Option(min=1, help="Timed steps per process.")] = 8,
+    steps: Annotated[int, typer.Option(min=1, help="Timed training steps per process.")] = 8,
+    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Time and memory of a training step against the textbook formulation."""
-    from ns4d.bench.summary import measure_bench, write_bench
+    """Measure training steps against the textbook's, streaming against float baselines."""
+    from ns4d.bench.parts import run_parts
     from ns4d.bench.tables import print_table
 
-    result = measure_bench(steps, say=lambda line: print(line, file=sys.stderr))
-    write_bench(result, record)
+    done = run_parts(only, results, steps, lambda line: print(line, file=sys.stderr), data_dir)
     if as_json:
-        print(json.dumps(result.plain()))
+        print(json.dumps({path.stem: record for path, (record, _) in done.items()}))
         return
-    for table in result.tables:
-        print_table(table, Console())
-    print(f"record  {record}")
+    for path, (_, tables) in done.items():
+        for table in tables:
+            print_table(table, Console())
+        print(f"record  {path}")
 
 
 def _device(name: str, threads: int) -> torch.device:

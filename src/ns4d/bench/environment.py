@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PACKAGES = ("ns4d", "numpy", "torch", "safetensors")
+PACKAGES = ("ns4d", "numpy", "numba", "torch", "onnxruntime", "safetensors")
 
 
 def environment() -> dict[str, str | int]:

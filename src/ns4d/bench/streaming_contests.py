@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -43,6 +43,7 @@ SESSION_SETTINGS: Mapping[str, dict[str, str]] = {
 }
 
 
+@runtime_checkable
 class Step(Protocol):
     """A recurrent step that holds its state."""
 
@@ -142,11 +143,19 @@ def sequence_contest(subject: Subject, batch: int) -> list[Contestant]:
             OURS,
             _nothing,
             _running(program, raw),
-            [program.run(subject.tokens, engine=Reference())[dealt]],
+            [definition(program, subject.tokens)[dealt, -1]],
         )
         for label, program in subject.programs.items()
     ]
     return [baseline, *ours]
+
+
+def definition(
+    program: Program, raw: Float[np.ndarray, "b l i"]
+) -> Int64[np.ndarray, "b l classes"]:
+    """The scores after every token as `Reference` computes them."""
+    u = program.quantize_input(raw)
+    return Reference().load(program, len(u)).advance(u)
 
 
 def _torch_steps(
@@ -186,7 +195,7 @@ def _stepping(
 def _token_entries(
     label: str, program: Program, raw: Float[np.ndarray, "b l i"]
 ) -> Iterator[Contestant]:
-    expected = list(program.run(raw, engine=Reference()))
+    expected = list(definition(program, raw)[:, -1])
     forms = {"real tokens": raw, "integer tokens": program.quantize_input(raw)}
     for form, tokens in forms.items():
         stream = program.stream()
@@ -205,7 +214,7 @@ def _stream_entry(
     machine = default_engine().load(program, len(dealt))
     zero = machine.state
     u = program.quantize_input(raw)
-    scores = Reference().load(program, len(u)).advance(u)
+    scores = definition(program, raw)
     many = u[dealt]
     tokens = [np.ascontiguousarray(many[:, k : k + 1]) for k in range(many.shape[1])]
 

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, no_type_check
 
 import numba
 import numpy as np
@@ -51,6 +51,7 @@ class Bandwidth:
 
 
 @numba.njit(fastmath=True)
+@no_type_check
 def _read(x, repeats):
     total = x[0]
     for _ in range(repeats):
@@ -62,6 +63,7 @@ def _read(x, repeats):
 
 
 @numba.njit
+@no_type_check
 def _copy(x, y, repeats):
     for r in range(repeats):
         for k in range(x.size):
@@ -70,6 +72,7 @@ def _copy(x, y, repeats):
 
 
 @numba.njit(fastmath={"contract"})
+@no_type_check
 def _horner(x, y, c, repeats):
     quarter = x.size // 4
     for _ in range(repeats):

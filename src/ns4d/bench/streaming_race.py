@@ -1,4 +1,4 @@
-"""A race: all contestants run the same sequences in turn, round by round, and every result counts.
+"""A race: all contestants run the same sequences in turn, round by round; every result counts.
 
 A neighbour on the machine changes its clock within minutes, so two times compare only if they were
 taken within the same seconds. One round runs every contestant once; ratios are taken within a

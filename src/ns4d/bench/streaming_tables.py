@@ -120,10 +120,7 @@ def _rates(record: Record, kind: str, title: str, unit: str) -> Table:
 
 
 def _shown(record: Record, kind: str) -> Iterator[tuple[Record, Record]]:
-    for subject in record["subjects"]:
-        for entry in subject[kind]:
-            if entry["champion"] or entry["family"] == OURS:
-                yield subject, entry
+    return ((subject, entry) for subject in record["subjects"] for entry in subject[kind])
 
 
 def _best_tokens(subject: Record) -> dict[str, float]:

@@ -8,6 +8,8 @@ Axes      b stream, h channel, n stored mode, i in.
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable
 from typing import Any, final
 
@@ -18,6 +20,11 @@ from torch import Tensor, nn
 from ns4d.bench.streaming_float import FloatParameters
 
 Reading = Callable[[Tensor, Tensor], Tensor]
+
+
+def can_compile() -> bool:
+    """Whether there is the C++ compiler that `torch.compile` needs."""
+    return shutil.which(os.environ.get("CXX", "g++")) is not None
 
 
 def read_by_product(x: Float[Tensor, "h b m"], w: Float[Tensor, "h m 1"]) -> Float[Tensor, "h b"]:

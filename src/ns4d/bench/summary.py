@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from ns4d.bench.environment import environment
 from ns4d.bench.tables import Table
 from ns4d.bench.training_step import SIZES, StepCost, compare_training_steps
-from ns4d.storage import write_atomically
 
 BASELINE = "textbook"
 MEBIBYTE = 1 << 20
@@ -89,11 +86,6 @@ def measure_bench(steps: int, say: Callable[[str], None]) -> BenchResult:
         say(f"{cost.size} {cost.device} {cost.variant}: {1000 * cost.seconds:.0f} ms per step")
         costs.append(cost)
     return BenchResult(tuple(costs), _import_seconds())
-
-
-def write_bench(result: BenchResult, path: Path) -> None:
-    """Write the figures as JSON."""
-    write_atomically(path, (json.dumps(result.plain(), indent=1) + "\n").encode())
 
 
 def _import_seconds(runs: int = 7) -> float:
