@@ -1,4 +1,4 @@
-"""The ONNX Runtime baseline: one float32 step as a graph whose state goes in, then out."""
+"""The ONNX Runtime baseline: one float32 step as a graph whose state goes in, then out.
 
 Equations of `ns4d.bench.streaming_float`, real arithmetic. Vectors are columns (h, 1), so that a
 linear layer is one MatMul without a transpose. The state of layer k goes in as re_k, im_k and
