@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ns4d.engines import Reference
-from ns4d.numerics import ProductRounding, SynapseRounding
+from ns4d.numerics import LOIHI2, ProductRounding, SynapseRounding
 from ns4d.program import Program
 from ns4d.quantize import recurrence
 from ns4d.quantize.recurrence import trace_tensors
-from program_strategies import ARITHMETICS, random_program
+from program_strategies import ARITHMETICS, NARROW, TINY_STATE, random_program
 
 LENGTH = 12
 
@@ -54,10 +54,13 @@ def test_it_equals_the_reference(seed, arithmetic, product, synapse, saturating,
     assert differences(program, messages(program, rng)) == []
 
 
-@pytest.mark.parametrize("arithmetic", ARITHMETICS, ids=lambda a: a.name)
+@pytest.mark.parametrize("arithmetic", [LOIHI2, NARROW, TINY_STATE], ids=lambda a: a.name)
 @pytest.mark.parametrize("name", ["_toward_zero", "_half_up"])
 def test_a_planted_off_by_one_is_seen(arithmetic, name, monkeypatch):
-    """The comparison above can fail: one unit more per shift, in either rounding."""
+    """The comparison above can fail: one unit more per shift, in either rounding.
+
+    Not in `wide`, where one unit of an accumulator is far below a message's step.
+    """
     exact = getattr(recurrence, name)
     monkeypatch.setattr(recurrence, name, lambda p, s: exact(p, s) + 1)
     seen = []

@@ -41,12 +41,22 @@ class SplitTensors:
 
         Hooks see and return raw tokens; they draw from the generator, which lives on the CPU.
         """
+        raw, labels, lengths = self.raw(indices, hooks, generator)
+        return self.normalize(raw), labels, lengths
+
+    def raw(
+        self, indices: Tensor, hooks: Sequence[Hook] = (), generator: torch.Generator | None = None
+    ) -> tuple[Shaped[Tensor, "b l i"], Int[Tensor, " b"], Int[Tensor, " b"] | None]:
+        """As `batch`, with the tokens as stored: what a program quantizes by itself."""
         raw = self.tokens[indices]
         for hook in hooks:
             raw = hook(raw, generator or torch.default_generator)
         lengths = None if self.lengths is None else self.lengths[indices]
-        tokens = (raw.to(torch.float32) - self._offset) / self._scale
-        return tokens, self.labels[indices], lengths
+        return raw, self.labels[indices], lengths
+
+    def normalize(self, raw: Shaped[Tensor, "b l i"]) -> Float[Tensor, "b l i"]:
+        """Stored values as the network's tokens."""
+        return (raw.to(torch.float32) - self._offset) / self._scale
 
     def in_order(self, size: int) -> Iterator[Tensor]:
         """The indices of all sequences, in order, in pieces of at most `size`."""

@@ -17,7 +17,7 @@ NAME = "metrics.jsonl"
 
 
 class Journal:
-    """Appends records to `metrics.jsonl` in the run's folder.
+    """Appends records to `metrics.jsonl` in the run's folder; `records` are those in it.
 
     Args:
         folder: The run's folder.
@@ -28,8 +28,8 @@ class Journal:
     def __init__(self, folder: Path, step: int, tensorboard: bool = False) -> None:
         self._board = _open_board(folder) if tensorboard else None
         self.path = folder / NAME
-        kept = [record for record in read_journal(folder) if record["step"] <= step]
-        write_atomically(self.path, "".join(map(_line, kept)).encode())
+        self.records = [record for record in read_journal(folder) if record["step"] <= step]
+        write_atomically(self.path, "".join(map(_line, self.records)).encode())
         self._file = self.path.open("a", encoding="utf-8")
 
     def __enter__(self) -> Journal:
@@ -47,6 +47,7 @@ class Journal:
 
     def write(self, record: dict[str, Any]) -> None:
         """Append one record; it has a `kind` and a `step`."""
+        self.records.append(record)
         self._file.write(_line(record))
         self._file.flush()
         if self._board is not None:
