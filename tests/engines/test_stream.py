@@ -130,7 +130,7 @@ def test_an_illegal_token_leaves_the_state_unchanged(program, token, kind, messa
     before = stream.state
     with pytest.raises(kind, match=message):
         stream.step(token)
-    assert stream.state is before
+    assert stream.state == before
 
 
 def test_an_illegal_token_in_a_run_is_found_before_the_first_one_runs(program):
@@ -140,7 +140,7 @@ def test_an_illegal_token_in_a_run_is_found_before_the_first_one_runs(program):
     tokens[3, 1] = math.nan
     with pytest.raises(RangeError, match=r"^token 3, channel 1: expected a finite number, got nan"):
         stream.run(tokens)
-    assert stream.state is before
+    assert stream.state == before
     with pytest.raises(ShapeError, match=r"^tokens: expected a NumPy array of shape \(l, i\) with"):
         stream.run(tokens[0])
 
@@ -151,7 +151,7 @@ def test_an_illegal_state_leaves_the_state_unchanged(program):
     two = random_program(np.random.default_rng(1), program.arithmetic, inputs=2, layers=2)
     with pytest.raises(ShapeError, match=r"^state: expected that of this program"):
         stream.state = two.stream().state
-    assert stream.state is before
+    assert stream.state == before
 
 
 def test_more_tokens_than_are_proved_safe_are_refused(program):

@@ -1,0 +1,150 @@
+"""A program with its streams in the kernels' own form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import final
+
+import numpy as np
+from jaxtyping import Int64
+
+from ns4d.engines.native import kernels
+from ns4d.engines.native.plan import Plan, aligned_bytes
+from ns4d.engines.native.states import from_bytes, to_bytes
+from ns4d.engines.state import State, require_safe, require_state
+from ns4d.program import Program
+from ns4d.program.tokens import admit_token
+
+
+class _Work:
+    """Messages of all nodes at all tokens of a chunk, with room for sums: one per thread."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.stride = 4 * plan.width
+        self.messages = aligned_bytes(len(plan.nodes) * kernels.TOKENS * self.stride)
+        # Rows of 64 bytes per token; or the pairs of a dense node, then its sums.
+        self.room = aligned_bytes(max(64 * kernels.TOKENS, 32 * plan.width + 512))
+
+
+@final
+class NativeMachine:
+    """See `Machine`. Streams are spread over threads in slices; the kernels release the GIL.
+
+    The kernels take addresses. Every array behind one is held here, of fixed size and place.
+    """
+
+    def __init__(self, program: Program, plan: Plan, streams: int, threads: int) -> None:
+        self._program, self._plan, self._threads = program, plan, max(1, min(threads, streams))
+        self._states = aligned_bytes(streams, plan.state_bytes)
+        self._seen, self._safe = 0, program.safe_tokens
+        self._work = [_Work(plan) for _ in range(self._threads)]
+        self._shape, self._classes = (program.inputs,), len(program.classes)
+        self._raw = np.zeros(program.inputs)
+        quantizer = program.input
+        self._quantizer = np.concatenate([quantizer.offset, quantizer.scale])
+        self._scores = np.zeros(self._classes, np.int64)
+        self._before, self._after = (
+            self._arguments(0, self._work[0]),
+            (
+                self._raw.ctypes.data,
+                self._quantizer.ctypes.data,
+                program.inputs,
+                program.arithmetic.message_max,
+            ),
+        )
+        self._scores_at = self._scores.ctypes.data
+
+    @property
+    def program(self) -> Program:
+        """What it runs."""
+        return self._program
+
+    @property
+    def streams(self) -> int:
+        """How many streams it holds."""
+        return len(self._states)
+
+    @property
+    def plan(self) -> Plan:
+        """How the program is laid out."""
+        return self._plan
+
+    @property
+    def state(self) -> State:
+        """The state after the last token."""
+        return from_bytes(self._program, self._plan, self._states, self._seen)
+
+    @state.setter
+    def state(self, state: State) -> None:
+        require_state(self._program, state, self.streams)
+        self._states[:] = to_bytes(self._program, self._plan, state)
+        self._seen = state.tokens_seen
+
+    def advance(self, u: Int64[np.ndarray, "b l i"]) -> Int64[np.ndarray, "b l classes"]:
+        """So many tokens for every stream; see `Machine.advance`."""
+        return self._advance(u, None)
+
+    def trace(self, u: Int64[np.ndarray, "b l i"]) -> Int64[np.ndarray, "b nodes l o"]:
+        """`advance`, but what comes back are the messages of every node, with room to spare."""
+        shape = (self.streams, len(self._program.nodes), u.shape[1], self._plan.width)
+        sent = np.zeros(shape, np.int32)
+        self._advance(u, sent)
+        return sent.astype(np.int64)
+
+    def token(self, token: np.ndarray) -> Int64[np.ndarray, " classes"]:
+        """One raw token into a machine of one stream; see `Machine.token`."""
+        real = type(token) is np.ndarray and token.shape == self._shape
+        if not real or token.dtype.kind != "f" or token.dtype.itemsize > 8:
+            u = admit_token(self._program.arithmetic, self._program.input, token)
+            return self.advance(u[None, None])[0, 0]
+        if self._seen >= self._safe:
+            require_safe(self._program, self._seen + 1)
+        self._raw[:] = token
+        if kernels.token(*self._before, *self._after, self._seen, self._scores_at):
+            admit_token(self._program.arithmetic, self._program.input, token)
+        self._seen += 1
+        return self._scores.copy()
+
+    def _arguments(self, stream: int, work: _Work) -> tuple[int, ...]:
+        """What both ways in begin with."""
+        plan = self._plan
+        state = self._states.ctypes.data + stream * plan.state_bytes
+        return (
+            plan.nodes.ctypes.data,
+            len(plan.nodes) - 1,
+            plan.parameters.ctypes.data,
+            state,
+            state + plan.scores,
+            work.messages.ctypes.data,
+            work.stride,
+            work.room.ctypes.data,
+        )
+
+    def _advance(self, u: np.ndarray, sent: np.ndarray | None) -> np.ndarray:
+        require_safe(self._program, self._seen + u.shape[1])
+        u = np.ascontiguousarray(u, np.int64)
+        scores = np.zeros((*u.shape[:2], self._classes), np.int64)
+        length, inputs = u.shape[1:]
+
+        def part(k: int) -> None:
+            first, last = (j * self.streams // self._threads for j in (k, k + 1))
+            for b in range(first, last):
+                kernels.advance(
+                    *self._arguments(b, self._work[k]), u[b].ctypes.data, inputs, length,
+                    self._seen, scores[b].ctypes.data, self._classes,
+                    0 if sent is None else sent[b].ctypes.data,
+                )  # fmt: skip
+
+        _together(part, self._threads)
+        self._seen += length
+        return scores
+
+
+def _together(part: Callable[[int], None], threads: int) -> None:
+    if threads == 1:
+        part(0)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(part, range(threads)):
+            pass

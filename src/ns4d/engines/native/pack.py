@@ -1,0 +1,308 @@
+"""Packs a program for the kernels: chooses each node's path, lays out its parameters.
+
+A path is taken where the program's own certificate proves it exact:
+
+    PAIRS    messages and weights within 15 bits, accumulators within 31, v·multiplier within 53
+    SINGLE   states within 23 bits; |t(a·x)| <= 2^23, |t(b·u)| <= 2^24, |v| <= 2^24, the same 53
+    WORD     no state saturates; shifts at most 32; aligned coefficients within 31 bits, the same 53
+
+The numbers behind them: float32 holds every integer up to 2^24, float64 up to 2^53.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ns4d.engines.native import plan as p
+from ns4d.engines.native.kernels import address
+from ns4d.engines.native.rounding_mode import truncates
+from ns4d.numerics import Arithmetic, ProductRounding, SynapseRounding
+from ns4d.program import (
+    S4D,
+    Add,
+    Dense,
+    Descale,
+    NodeRange,
+    Program,
+    aligned_reduction_bound,
+    aligned_state_bound,
+)
+
+SINGLE_EXACT, DOUBLE_EXACT = 2**24, 2**53
+WORD_MAX, HALF_WORD_MAX = 2**31 - 1, 2**15 - 1
+
+
+@dataclass
+class _Writer:
+    """Parameters in the order in which they are written, each at a multiple of 64 bytes."""
+
+    parts: list[bytes] = field(default_factory=list)
+    size: int = 0
+
+    def put(self, array: np.ndarray) -> int:
+        """Append an array; returns its byte offset."""
+        start = self.size
+        content = np.ascontiguousarray(array).tobytes()
+        content += bytes(-len(content) % 64)
+        self.parts.append(content)
+        self.size += len(content)
+        return start
+
+    def whole(self) -> np.ndarray:
+        """All of it, aligned to a cache line."""
+        room = p.aligned_bytes(self.size)
+        room[:] = np.frombuffer(b"".join(self.parts), np.uint8)
+        return room
+
+
+def pack(program: Program) -> p.Plan:
+    """Lay out a program for the kernels.
+
+    Args:
+        program: Any legal program.
+
+    Returns:
+        The plan; it shares nothing with the program.
+    """
+    writer, table, state = _Writer(), [], 0
+    limits = {"input": np.full(program.inputs, program.arithmetic.message_max)}
+    names = ["input"]
+    for node, proved in zip(program.nodes, program.ranges, strict=False):
+        limit = limits[names[-1]]
+        row = np.zeros(p.COLUMNS, np.int64)
+        row[p.INPUTS], row[p.OUTPUTS] = node.inputs, node.outputs
+        row[p.BLOCKS], row[p.STATE] = p.padded(node.outputs) // p.LANES, state
+        if isinstance(node, Dense):
+            _dense(writer, row, node.weight, node.bias, limit, proved)
+        elif isinstance(node, Add):
+            row[p.OP], row[p.SOURCE] = p.PLAIN_ADD, names.index(node.source)
+            row[p.WEIGHTS] = writer.put(np.stack([node.weight, node.skip]))
+        else:
+            row[p.MODES], row[p.STATE_MAX] = node.modes, proved.state_max
+            _s4d(writer, row, program.arithmetic, node, limit, proved)
+            state += state_bytes(row)
+        _descale(writer, row, program.arithmetic, node.descale, proved)
+        table.append(row)
+        names.append(node.name)
+        limits[node.name] = node.descale.limit
+    table.append(_readout(writer, program, limits[names[-1]]))
+    for row in table:
+        _link(row)
+    return p.Plan(
+        np.stack(table),
+        writer.whole(),
+        state + p.padded(8 * len(program.classes), 64),
+        state,
+        p.padded(max([program.inputs, *(node.outputs for node in program.nodes)])),
+    )
+
+
+def _link(row: np.ndarray) -> None:
+    """Enter the addresses of the node's kernels; chunks only where the table allows them."""
+    path = int(row[p.OP])
+    row[p.TOKEN] = address(path, chunks=False)
+    row[p.CHUNK] = address(path, chunks=bool(row[p.CHUNK]))
+
+
+def state_bytes(row: np.ndarray) -> int:
+    """Bytes that one node's state takes in a stream."""
+    op, modes = row[p.OP], int(row[p.MODES])
+    if op in (p.PLAIN_EACH, p.PLAIN_SUM):
+        return int(row[p.OUTPUTS]) * modes * 16
+    return int(row[p.BLOCKS]) * p.LANES * modes * 8
+
+
+def _readout(writer: _Writer, program: Program, limit: np.ndarray) -> np.ndarray:
+    readout, row = program.readout, np.zeros(p.COLUMNS, np.int64)
+    row[p.INPUTS], row[p.OUTPUTS] = readout.inputs, readout.outputs
+    row[p.BLOCKS] = p.padded(readout.outputs) // p.LANES
+    none = np.zeros(readout.outputs, np.int64)
+    _dense(writer, row, readout.weight, none, limit, program.ranges[-1])
+    row[p.DESCALE] = writer.put(readout.bias)
+    row[p.OP] = p.READ_PAIRS if row[p.OP] == p.PAIRS else p.READ_PLAIN
+    return row
+
+
+def _dense(
+    writer: _Writer,
+    row: np.ndarray,
+    weight: np.ndarray,
+    bias: np.ndarray,
+    limit: np.ndarray,
+    proved: NodeRange,
+) -> None:
+    narrow = max(np.abs(weight).max(), limit.max()) <= HALF_WORD_MAX
+    if not narrow or proved.accumulator.max() > WORD_MAX:
+        row[p.OP] = p.PLAIN_DENSE
+        row[p.WEIGHTS] = writer.put(np.concatenate([bias, weight.ravel()]))
+        return
+    row[p.OP] = p.PAIRS
+    outputs, inputs = p.padded(weight.shape[0], 4 * p.LANES), p.padded(weight.shape[1], 2)
+    room = np.zeros((outputs, inputs), np.int16)
+    room[: weight.shape[0], : weight.shape[1]] = weight
+    start = np.zeros(outputs, np.int32)
+    start[: len(bias)] = bias
+    row[p.WEIGHTS] = writer.put(start)
+    # pair, block, output within the block, first or second of the pair
+    writer.put(room.reshape(-1, p.LANES, inputs // 2, 2).transpose(2, 0, 1, 3))
+
+
+def _descale(
+    writer: _Writer, row: np.ndarray, arithmetic: Arithmetic, descale: Descale, proved: NodeRange
+) -> None:
+    """Factors for float64 where that is exact, which every path but the plain ones requires."""
+    row[p.SHIFT], row[p.RELU] = descale.shift, descale.relu
+    half_up = arithmetic.synapse_rounding is SynapseRounding.HALF_UP
+    if _descale_is_exact(descale, proved):
+        gain = np.ldexp(descale.multiplier.astype(np.float64), -descale.shift)
+        low = np.zeros_like(gain) if descale.relu else -descale.limit.astype(np.float64)
+        half = np.full_like(gain, 0.5 if half_up else 0.0)
+        rows = np.stack([gain, half, low, descale.limit.astype(np.float64)])
+        row[p.DESCALE] = writer.put(_blocks(rows).transpose(1, 0, 2))
+        return
+    # int64 one by one; the kernels see it by the shift, which is below 0 then.
+    added = (1 << descale.shift) >> 1 if half_up else 0
+    row[p.DESCALE] = writer.put(np.concatenate([[added], descale.multiplier, descale.limit]))
+    row[p.SHIFT] = -1 - descale.shift
+
+
+def _descale_is_exact(descale: Descale, proved: NodeRange) -> bool:
+    most = int((proved.accumulator * descale.multiplier).max())
+    return descale.shift <= 52 and most + (1 << descale.shift >> 1) <= DOUBLE_EXACT
+
+
+def _s4d(
+    writer: _Writer,
+    row: np.ndarray,
+    arithmetic: Arithmetic,
+    node: S4D,
+    limit: np.ndarray,
+    proved: NodeRange,
+) -> None:
+    each = arithmetic.product_rounding is ProductRounding.EACH_TOWARD_ZERO
+    exact = _descale_is_exact(node.descale, proved)
+    if each and exact and _fits_single(node, limit, proved):
+        _single(writer, row, node, proved)
+        row[p.CHUNK] = True
+        return
+    if not each and exact and _fits_word(node, proved):
+        _word(writer, row, node)
+        row[p.CHUNK] = _fits_double(node, limit, proved)
+        return
+    row[p.OP] = p.PLAIN_EACH if each else p.PLAIN_SUM
+    a_shift = np.full_like(node.d, node.a_shift)
+    head = np.stack([node.d, a_shift, node.b_shift, node.c_shift, node.d_shift], axis=1)
+    modes = (node.a_re, node.a_im, node.b_re, node.b_im, node.c_re, node.c_im)
+    row[p.WEIGHTS] = writer.put(_join(head, np.stack(modes, axis=2)))
+
+
+def _uniform(node: S4D) -> bool:
+    """Whether b is one real number per channel."""
+    return not node.b_im.any() and bool((node.b_re == node.b_re[:, :1]).all())
+
+
+def _fits_single(node: S4D, limit: np.ndarray, proved: NodeRange) -> bool:
+    assert proved.states is not None
+    states, shift = proved.states, node.b_shift[:, None]
+    a = np.maximum(np.abs(node.a_re), np.abs(node.a_im))
+    b = np.maximum(np.abs(node.b_re), np.abs(node.b_im))
+    return bool(
+        truncates()
+        and proved.state_max < SINGLE_EXACT
+        and ((a * states) >> node.a_shift).max() <= SINGLE_EXACT // 2
+        and ((b * limit[:, None]) >> shift).max() <= SINGLE_EXACT
+        and proved.accumulator.max() <= SINGLE_EXACT
+    )
+
+
+def _single(writer: _Writer, row: np.ndarray, node: S4D, proved: NodeRange) -> None:
+    row[p.OP] = p.SINGLE + 2 * (not _uniform(node)) + (proved.may_saturate > 0)
+    sb, sc = -node.b_shift[:, None], -node.c_shift[:, None]
+    modes = [
+        np.ldexp(values.astype(np.float64), shift)
+        for values, shift in (
+            (node.a_re, -node.a_shift),
+            (node.a_im, -node.a_shift),
+            (node.c_re, sc),
+            (node.c_im, sc),
+            (node.b_re, sb),
+            (node.b_im, sb),
+        )
+    ]
+    drive = modes[4][:, 0]
+    direct = np.ldexp(node.d.astype(np.float64), -node.d_shift)
+    head = _blocks(np.stack([drive, direct]).astype(np.float32))
+    body = _mode_blocks(np.stack(modes[: 4 if _uniform(node) else 6]).astype(np.float32), p.LANES)
+    row[p.WEIGHTS] = writer.put(_join(head.transpose(1, 0, 2), body))
+
+
+def _aligned(node: S4D) -> tuple[np.ndarray, ...]:
+    """Shifts of state and output per channel; a, b, c, d brought to them."""
+    s, s_out = np.maximum(node.a_shift, node.b_shift), np.maximum(node.c_shift, node.d_shift)
+    left = (s - node.a_shift)[:, None], (s - node.b_shift)[:, None], (s_out - node.c_shift)[:, None]
+    a, b, c = (
+        np.stack([re, im]) * 2.0**by
+        for re, im, by in (
+            (node.a_re, node.a_im, left[0]),
+            (node.b_re, node.b_im, left[1]),
+            (node.c_re, node.c_im, left[2]),
+        )
+    )
+    return s, s_out, a, b, c, node.d * 2.0 ** (s_out - node.d_shift)
+
+
+def _fits_word(node: S4D, proved: NodeRange) -> bool:
+    s, s_out, a, b, c, d = _aligned(node)
+    widest = max(np.abs(a).max(), np.abs(b).max(), np.abs(c).max(), np.abs(d).max())
+    fits = max(s.max(), s_out.max()) <= 32 and widest <= WORD_MAX
+    return bool(fits and proved.may_saturate == 0 and proved.accumulator.max() <= WORD_MAX)
+
+
+def _fits_double(node: S4D, limit: np.ndarray, proved: NodeRange) -> bool:
+    assert proved.states is not None
+    a, b = (node.a_re, node.a_im), (node.b_re, node.b_im)
+    update = aligned_state_bound(proved.states, *a, *b, node.a_shift, node.b_shift, limit)
+    output = aligned_reduction_bound(
+        proved.states, node.c_re, node.c_im, node.d, node.c_shift, node.d_shift, limit
+    )
+    return bool(max(update.max(), output.max()) + 2**31 <= DOUBLE_EXACT)
+
+
+def _word(writer: _Writer, row: np.ndarray, node: S4D) -> None:
+    row[p.OP] = p.WORD if _uniform(node) else p.WORD_MODES
+    s, s_out, a, b, c, d = _aligned(node)
+    half, half_out = (1 << s) >> 1, (1 << s_out) >> 1
+    parts = [k.astype(np.int64) for k in (s, 32 - s, half, b[0, :, 0], d, s_out, half_out)]
+    parts += [np.ldexp(1.0, -k).view(np.int64) for k in (s, s_out)]
+    head = _blocks(np.stack(parts), 4)
+    pairs = [a, c] if _uniform(node) else [a, c, b]
+    words = [_words(re.astype(np.int64), im.astype(np.int64)) for re, im in pairs]
+    row[p.WEIGHTS] = writer.put(_join(head.transpose(1, 0, 2), _mode_blocks(np.stack(words), 4)))
+
+
+def _words(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Two signed 32-bit numbers in one 64-bit word."""
+    return (high << 32) | (low & 0xFFFFFFFF)
+
+
+def _blocks(rows: np.ndarray, lanes: int = p.LANES) -> np.ndarray:
+    """(k, h) as (k, blocks, lanes), zeros where channels are missing."""
+    room = np.zeros((len(rows), p.padded(rows.shape[1])), rows.dtype)
+    room[:, : rows.shape[1]] = rows
+    return room.reshape(len(rows), -1, lanes)
+
+
+def _mode_blocks(values: np.ndarray, lanes: int) -> np.ndarray:
+    """(k, h, n) as (blocks, n, k, lanes)."""
+    count, channels, modes = values.shape
+    room = np.zeros((count, p.padded(channels), modes), values.dtype)
+    room[:, :channels] = values
+    return room.reshape(count, -1, lanes, modes).transpose(1, 3, 0, 2)
+
+
+def _join(head: np.ndarray, body: np.ndarray) -> np.ndarray:
+    """Each block's head before its modes."""
+    blocks = len(head)
+    return np.concatenate([head.reshape(blocks, -1), body.reshape(blocks, -1)], axis=1)

@@ -1,0 +1,154 @@
+"""Neurons (1) to (4) under EACH_TOWARD_ZERO in single precision, eight channels at once.
+
+With the processor rounding toward zero, trunc(fl(a·x)) is t(a·x, s) for a scaled by 2^-s: see
+`ns4d.engines.native.rounding_mode`. `pack` takes this path where no result exceeds 24 bits. A sum
+beyond 2^24 may lose its last bits, but saturates all the same.
+
+A token streams parameters and states through the core once; a chunk keeps two modes in registers
+over all its tokens. There are four versions of each: with clamps or proved free of saturation,
+with one drive per channel (b folded into c) or one per mode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numba import njit
+
+from ns4d.engines.native.lanes import (
+    f32_of_i32,
+    f64_high,
+    f64_low,
+    larger,
+    load_f32x8,
+    load_i32x8,
+    negative,
+    smaller,
+    splat_f32x8,
+    store,
+    trunc,
+)
+from ns4d.engines.native.linear import INLINE, column, descale_four
+from ns4d.engines.native.plan import BLOCKS, DESCALE, MODES, STATE, STATE_MAX, WEIGHTS
+
+HEAD, STATES = 64, 64
+
+
+@njit(**INLINE)
+def step(w, re, im, u, top, clamped, per_mode):
+    """One mode of eight channels: the new state, and its part of (3)."""
+    a_re, a_im = load_f32x8(w, 0), load_f32x8(w, 32)
+    new_re = trunc(a_re * re) - trunc(a_im * im)  # (1)
+    new_im = trunc(a_re * im) + trunc(a_im * re)  # (2)
+    if per_mode:
+        new_re = new_re + trunc(load_f32x8(w, 128) * u)
+        new_im = new_im + trunc(load_f32x8(w, 160) * u)
+    else:
+        new_re = new_re + u
+    if clamped:
+        low = negative(top)
+        new_re = smaller(larger(new_re, low), top)
+        new_im = smaller(larger(new_im, low), top)
+    return new_re, new_im, trunc(load_f32x8(w, 64) * new_re) - trunc(load_f32x8(w, 96) * new_im)
+
+
+@njit(**INLINE)
+def one_mode(w, x, room, count, top, clamped, per_mode):
+    """All tokens through one mode; rows of `room`: drive, then the sum of (3)."""
+    re, im = load_f32x8(x, 0), load_f32x8(x, 32)
+    for t in range(count):
+        at = room + 64 * t
+        re, im, y = step(w, re, im, load_f32x8(at, 0), top, clamped, per_mode)
+        store(at, 32, load_f32x8(at, 32) + y)
+    store(x, 0, re)
+    store(x, 32, im)
+
+
+@njit(**INLINE)
+def two_modes(w, size, x, room, count, top, clamped, per_mode):
+    """The same for two modes at once: the latency of one hides behind the other."""
+    re, im = load_f32x8(x, 0), load_f32x8(x, 32)
+    re_2, im_2 = load_f32x8(x, 64), load_f32x8(x, 96)
+    for t in range(count):
+        at = room + 64 * t
+        u = load_f32x8(at, 0)
+        re, im, y = step(w, re, im, u, top, clamped, per_mode)
+        re_2, im_2, y_2 = step(w + size, re_2, im_2, u, top, clamped, per_mode)
+        store(at, 32, load_f32x8(at, 32) + (y + y_2))
+    store(x, 0, re)
+    store(x, 32, im)
+    store(x, 64, re_2)
+    store(x, 96, im_2)
+
+
+@njit(**INLINE)
+def send(scale, v, target):
+    """(4) for eight channels."""
+    descale_four(scale, f64_low(v), target)
+    descale_four(scale + 32, f64_high(v), target + 16)
+
+
+def tokens(clamped: bool, per_mode: bool, stamp: str) -> Callable[..., None]:
+    """The kernel for single tokens."""
+    size = 192 if per_mode else 128
+
+    def single(row, parameters, state, messages, source, target, stride, count, room):
+        modes, top = (
+            column(row, MODES) if stamp else 0,
+            splat_f32x8(np.float32(column(row, STATE_MAX))),
+        )
+        for t in range(count):
+            w, x = parameters + column(row, WEIGHTS), state + column(row, STATE)
+            scale, at = parameters + column(row, DESCALE), stride * t
+            for _ in range(column(row, BLOCKS)):
+                m = f32_of_i32(load_i32x8(source, at))
+                u = m if per_mode else trunc(load_f32x8(w, 0) * m)
+                v = trunc(load_f32x8(w, 32) * m)
+                w += HEAD
+                for _ in range(modes):
+                    re, im = load_f32x8(x, 0), load_f32x8(x, 32)
+                    re, im, y = step(w, re, im, u, top, clamped, per_mode)
+                    store(x, 0, re)
+                    store(x, 32, im)
+                    v = v + y
+                    w += size
+                    x += STATES
+                send(scale, v, target + at)
+                scale += 256
+                at += 32
+
+    return single
+
+
+def chunk(clamped: bool, per_mode: bool, stamp: str) -> Callable[..., None]:
+    """The kernel for many tokens."""
+    size = 192 if per_mode else 128
+
+    def single(row, parameters, state, messages, source, target, stride, count, room):
+        modes, top = (
+            column(row, MODES) if stamp else 0,
+            splat_f32x8(np.float32(column(row, STATE_MAX))),
+        )
+        w, x = parameters + column(row, WEIGHTS), state + column(row, STATE)
+        scale = parameters + column(row, DESCALE)
+        for block in range(column(row, BLOCKS)):
+            drive, direct = load_f32x8(w, 0), load_f32x8(w, 32)
+            w += HEAD
+            for t in range(count):
+                m = f32_of_i32(load_i32x8(source, stride * t + 32 * block))
+                store(room, 64 * t, m if per_mode else trunc(drive * m))
+                store(room, 64 * t + 32, trunc(direct * m))
+            for _ in range(modes // 2):
+                two_modes(w, size, x, room, count, top, clamped, per_mode)
+                w += 2 * size
+                x += 2 * STATES
+            if modes % 2:
+                one_mode(w, x, room, count, top, clamped, per_mode)
+                w += size
+                x += STATES
+            for t in range(count):
+                send(scale, load_f32x8(room, 64 * t + 32), target + stride * t + 32 * block)
+            scale += 256
+
+    return single
