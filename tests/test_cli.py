@@ -74,6 +74,25 @@ def test_quantize_evaluate_show(
     assert facts["digest"] in capsys.readouterr().out
 
 
+def test_fine_tuning(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Resumed by the same command; its program is evaluated against the network it came from."""
+    widths = ("--weight-bits", "4", "--coefficient-bits", "8", "--message-bits", "6")
+    command = ("quantize", str(run), "--qaft", "1", *widths, "--threads", "1", "--json")
+    assert call(*command) == 0
+    facts = last_json(capsys)
+    path = run / "qaft-loihi2-w4c8m6.ns4d"
+    program = ns4d.load(path)
+    assert facts["program"] == str(path)
+    assert facts["digest"] == program.digest
+    assert program.arithmetic.weight_bits == 4
+    accuracies = [facts[f"{kind}_accuracy"] for kind in ("float", "ptq", "qaft")]
+    assert all(0 <= accuracy <= 1 for accuracy in accuracies)
+    assert call(*command) == 0
+    assert last_json(capsys)["digest"] == program.digest
+    assert call("evaluate", str(run), "--program", str(path), "--json") == 0
+    assert last_json(capsys)["digest"] == program.digest
+
+
 def test_your_own_sequences_train(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     random = np.random.default_rng(0)
     labels = np.arange(60) % 3
@@ -95,7 +114,12 @@ def test_your_own_sequences_train(tmp_path: Path, capsys: pytest.CaptureFixture[
         (("train", "digits", "model.norm=bach"), "Did you mean 'batch'"),
         (("train", "digits", "batch=many"), "override batch: expected a whole number"),
         (("train", "digits", "--device", "tpu"), "--device: expected cpu, auto, or cuda"),
-        (("quantize", "nowhere"), "quantize: expected a method, got none. Add --ptq."),
+        (("quantize", "nowhere"), "expected a method, got none. Add --ptq or --qaft EPOCHS."),
+        (("quantize", "nowhere", "--ptq", "--qaft", "1"), "expected a method, got two"),
+        (
+            ("quantize", "nowhere", "--ptq", "--weight-bits", "1"),
+            "weight_bits: expected an integer",
+        ),
         (("quantize", "nowhere", "--ptq"), "expected an ns4d checkpoint"),
         (("quantize", "nowhere", "--ptq", "--profile", "w"), "--profile: expected one of loihi2"),
         (("evaluate", "nowhere"), "expected an ns4d checkpoint, version ., got No such file"),

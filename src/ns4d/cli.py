@@ -18,6 +18,10 @@ from ns4d.errors import ConfigError, Ns4dError
 if TYPE_CHECKING:
     import torch
 
+    from ns4d.bench.runs import LoadedRun
+    from ns4d.numerics import Arithmetic
+    from ns4d.program import Program
+
 app = typer.Typer(
     help="Train a diagonal state-space model, make it an integer program, stream it exactly.",
     no_args_is_help=True,
@@ -29,6 +33,7 @@ DataDir = Annotated[
     Path | None, typer.Option("--data-dir", help="Data sets; else NS4D_DATA, else download.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
+Bits = Annotated[int | None, typer.Option(help="Width in place of the profile's.")]
 Threads = Annotated[int, typer.Option(min=0, help="CPU threads for PyTorch; 0 is all cores.")]
 
 
@@ -104,34 +109,44 @@ def train(
 def quantize(
     run: Annotated[Path, typer.Argument(help="Folder of a run; its best network so far is taken.")],
     ptq: Annotated[bool, typer.Option("--ptq", help="Post-training quantization.")] = False,
+    qaft: Annotated[
+        int | None, typer.Option(min=1, metavar="EPOCHS", help="Fine-tune with the integers.")
+    ] = None,
     profile: Annotated[
         str, typer.Option(help="Arithmetic profile: loihi2, wide, or a .json file of your own.")
     ] = "loihi2",
+    weight_bits: Bits = None,
+    coefficient_bits: Bits = None,
+    message_bits: Bits = None,
+    state_bits: Bits = None,
     sequences: Annotated[int, typer.Option(min=1, help="Calibration sequences.")] = 64,
     out: Annotated[Path | None, typer.Option(help="Program file [RUN/PROFILE.ns4d].")] = None,
     data_dir: DataDir = None,
+    device: Annotated[str, typer.Option(help="Where --qaft computes: cpu, cuda, or auto")] = "cpu",
+    threads: Threads = 0,
     as_json: AsJson = False,
 ) -> None:
     """Turn a trained network into an integer program."""
-    from ns4d.bench.runs import load_run, provenance
+    from ns4d.bench.fine_tune import fine_tune_run
+    from ns4d.bench.runs import load_run
     from ns4d.program import save
-    from ns4d.quantize import post_training_quantize
 
-    if not ptq:
-        raise ConfigError("quantize", expected="a method", got="none", fix="Add --ptq.")
-    arithmetic = _profile(profile)
+    if ptq == (qaft is not None):
+        got = "two" if ptq else "none"
+        fix = "Add --ptq or --qaft EPOCHS."
+        raise ConfigError("quantize", expected="a method", got=got, fix=fix)
+    arithmetic = _with_widths(profile, weight_bits, coefficient_bits, message_bits, state_bits)
+    where = _device(device, threads)
     loaded = load_run(run, data_dir)
-    program = post_training_quantize(
-        loaded.network,
-        loaded.dataset,
-        arithmetic,
-        sequences=sequences,
-        provenance=provenance(loaded.network, loaded.recipe),
-    )
-    path = out or run / f"{arithmetic.name}.ns4d"
+    if qaft is None:
+        name, program, facts = arithmetic.name, _ptq(loaded, arithmetic, sequences), {}
+    else:
+        name = f"qaft-{arithmetic.name}"
+        program, facts = fine_tune_run(run, loaded, arithmetic, qaft, sequences, where)
+    path = out or run / f"{name}.ns4d"
     save(program, path)
-    facts = {"program": str(path), "bytes": path.stat().st_size, "digest": program.digest}
-    _print_facts(facts, as_json)
+    file = {"program": str(path), "bytes": path.stat().st_size, "digest": program.digest}
+    _print_facts(file | facts, as_json)
 
 
 @app.command()
@@ -240,6 +255,22 @@ def _profile(name: str) -> Any:
         expected=f"one of {', '.join(PROFILES)}, or the path of a .json file",
         got=repr(name),
         fix="docs/numerics.md lists the fields of a profile.",
+    )
+
+
+def _with_widths(profile: str, *bits: int | None) -> Any:
+    from ns4d.quantize.widths import with_widths
+
+    return with_widths(_profile(profile), *bits)
+
+
+def _ptq(loaded: LoadedRun, arithmetic: Arithmetic, sequences: int) -> Program:
+    from ns4d.bench.runs import provenance
+    from ns4d.quantize import post_training_quantize
+
+    facts = provenance(loaded.network, loaded.recipe)
+    return post_training_quantize(
+        loaded.network, loaded.dataset, arithmetic, sequences=sequences, provenance=facts
     )
 
 

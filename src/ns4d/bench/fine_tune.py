@@ -1,0 +1,50 @@
+"""Fine-tune a finished run with the integers of a profile, as `ns4d quantize --qaft` does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ns4d.bench.runs import LoadedRun
+from ns4d.numerics import Arithmetic
+from ns4d.program import Program
+from ns4d.quantize.qaft import quantization_aware_fine_tune
+from ns4d.quantize.qaft_recipe import qaft_recipe
+
+
+def fine_tune_run(
+    run: Path,
+    loaded: LoadedRun,
+    arithmetic: Arithmetic,
+    epochs: int,
+    sequences: int,
+    device: torch.device,
+) -> tuple[Program, dict[str, Any]]:
+    """Fine-tune in RUN/qaft-PROFILE, or go on with what stopped there.
+
+    Args:
+        run: Folder of the run.
+        loaded: What is in it.
+        arithmetic: Widths and roundings of the program.
+        epochs: Passes over the training part.
+        sequences: How many sequences calibrate the scales.
+        device: Where to compute.
+
+    Returns:
+        The selected program, and its figures: all accuracies are those on the validation part.
+    """
+    recipe = qaft_recipe(loaded.network, loaded.recipe, arithmetic, epochs, sequences=sequences)
+    folder = run / f"qaft-{arithmetic.name}"
+    result = quantization_aware_fine_tune(
+        loaded.network, loaded.dataset, recipe, folder, device=device
+    )
+    return result.program, {
+        "fine-tuning": str(folder),
+        "steps": result.progress.step,
+        "seconds": result.progress.seconds,
+        "float_accuracy": result.float_accuracy,
+        "ptq_accuracy": result.start_accuracy,
+        "qaft_accuracy": result.accuracy,
+    }
