@@ -109,9 +109,23 @@ class TestShapeChecks:
     def planted(self, tmp_path, monkeypatch):
         """A new module inside the package, imported the way its own modules are."""
         (tmp_path / "planted.py").write_text(PLANTED)
-        monkeypatch.setattr(ns4d, "__path__", [*ns4d.__path__, str(tmp_path)])
-        yield importlib.import_module("ns4d.planted")
-        del sys.modules["ns4d.planted"]
+        monkeypatch.setattr(ns4d.numerics, "__path__", [*ns4d.numerics.__path__, str(tmp_path)])
+        yield importlib.import_module("ns4d.numerics.planted")
+        del sys.modules["ns4d.numerics.planted"]
+
+    def test_every_module_but_the_kernels_is_checked(self):
+        options = PROJECT["tool"]["pytest"]["ini_options"]["addopts"]
+        (option,) = (text for text in options if text.startswith("--jaxtyping-packages="))
+        checked = option.partition("=")[2].split(",")
+        modules = {
+            ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+            for path in PACKAGE.rglob("*.py")
+            if path.name not in ("__init__.py", "__main__.py")
+        }
+        kernels = {"kernels", "lanes", "linear", "plain", "rounding_mode", "single", "word"}
+        assert {
+            name for name in modules if not any(f"{name}.".startswith(f"{k}.") for k in checked)
+        } == {f"ns4d.engines.native.{name}" for name in kernels}
 
     def test_the_right_shape_passes(self, planted):
         assert planted.last(np.zeros((2, 3, 4))).shape == (2, 4)

@@ -2,10 +2,11 @@
 
 from ns4d.engines.base import Engine, Machine
 from ns4d.engines.batch import run
-from ns4d.engines.default import ENGINES, default_engine
+from ns4d.engines.default import default_engine
 from ns4d.engines.reference import Reference
 from ns4d.engines.state import State
 from ns4d.engines.stream import Stream
+from ns4d.engines.table import ENGINES
 from ns4d.engines.trace import trace
 
 __all__ = [

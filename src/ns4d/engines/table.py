@@ -1,4 +1,4 @@
-"""The table of engines: what `ns4d verify` tries. A new engine is one row."""
+"""The table of engines: what `ns4d verify` and `make conformance` try. A new engine is one row."""
 
 from __future__ import annotations
 
@@ -8,4 +8,14 @@ from types import MappingProxyType
 from ns4d.engines.base import Engine
 from ns4d.engines.reference import Reference
 
-ENGINES: Mapping[str, Callable[[], Engine]] = MappingProxyType({"reference": Reference})
+
+def _native() -> Engine:
+    # Numba takes half a second to load: only who computes pays for it.
+    from ns4d.engines.native import Native
+
+    return Native()
+
+
+ENGINES: Mapping[str, Callable[[], Engine]] = MappingProxyType(
+    {"reference": Reference, "native": _native}
+)
