@@ -43,6 +43,8 @@ def random_program(
     classes: int = 3,
     saturating: bool = False,
     residual: bool = False,
+    uniform: bool = False,
+    excess: int = 0,
 ) -> Program:
     """A program in the form of the paper: encoder, then layers of S4D with a dense layer each.
 
@@ -51,6 +53,8 @@ def random_program(
         arithmetic: The profile.
         inputs, channels, modes, layers, classes: Sizes.
         saturating: Input gains so large that states and messages clip.
+        uniform: One real b per channel, as after folding B into C.
+        excess: Bits by which the proven bound of the states exceeds their width, at most.
         residual: Whether the messages into each layer are added to those out of it.
 
     Returns:
@@ -61,7 +65,9 @@ def random_program(
     for k in range(layers):
         source = nodes[-1]
         limit = nodes[-1].descale.limit
-        nodes.append(random_s4d(rng, arithmetic, f"layer{k}.ssm", modes, limit, saturating))
+        nodes.append(
+            random_s4d(rng, arithmetic, f"layer{k}.ssm", modes, limit, saturating, uniform, excess)
+        )
         limit = nodes[-1].descale.limit
         nodes.append(random_dense(rng, arithmetic, f"layer{k}.mix", channels, limit))
         if residual:
@@ -110,6 +116,8 @@ def random_s4d(
     modes: int,
     limit: np.ndarray,
     saturating: bool = False,
+    uniform: bool = False,
+    excess: int = 0,
 ) -> S4D:
     """A node of stable, oscillating modes whose reductions are proved for the input limit."""
     shape = (len(limit), modes)
@@ -118,6 +126,8 @@ def random_s4d(
     radius, angle = rng.uniform(0.5, 1 - 4 / top, shape), rng.uniform(-math.pi, math.pi, shape)
     a_re, a_im = (np.trunc(top * radius * f(angle)).astype(np.int64) for f in (np.cos, np.sin))
     b_re, b_im, c_re, c_im = (rng.integers(-top, top + 1, shape) for _ in range(4))
+    if uniform:
+        b_re, b_im = np.repeat(b_re[:, :1], modes, axis=1), np.zeros_like(b_im)
     d = rng.integers(-top, top + 1, len(limit))
     a, b = (a_re, a_im), (b_re, b_im)
     b_shift = np.full(len(limit), 0)
@@ -126,6 +136,7 @@ def random_s4d(
         if (states < arithmetic.state_max).all():
             break
         b_shift = b_shift + 1
+    b_shift = np.maximum(b_shift - excess, 0)
     states = state_bound(arithmetic, *a, *b, a_shift, b_shift, limit)
     shift = np.full(len(limit), 0)
     out = (states, c_re, c_im, d)

@@ -1,0 +1,82 @@
+"""Every engine against the reference: `make conformance` runs until 10^8 integers are compared.
+
+PYTHONPATH=src:tests python -m conformance.run [VALUES]
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import count
+
+from conformance.family import Case, case
+from ns4d.engines import ENGINES, Engine
+from ns4d.engines.compare import compare
+
+
+@dataclass
+class Tally:
+    """What one engine was put through.
+
+    Args:
+        engine: Its name.
+        cases: Programs with their input.
+        values: Integers compared.
+        paths: How often each path of the native engine was taken.
+        differences: The first difference of each case that has one.
+    """
+
+    engine: str
+    cases: int = 0
+    values: int = 0
+    paths: Counter[int] = field(default_factory=Counter)
+    differences: list[str] = field(default_factory=list)
+
+    def add(self, engine: Engine, trial: Case) -> None:
+        """Compare on one case."""
+        found = compare(engine, trial.program, trial.sequences)
+        self.cases += 1
+        self.values += found.values
+        plan = getattr(engine.load(trial.program, 1), "plan", None)
+        if plan is not None:
+            self.paths.update(set(plan.paths))
+        if found.difference is not None:
+            self.differences.append(f"case {trial.name}: {found.difference}")
+
+
+def conform(
+    engine: Engine, enough: Callable[[Tally], bool], cases: Iterator[Case] | None = None
+) -> Tally:
+    """Compare on case after case until there is enough or a difference."""
+    tally = Tally(engine.name)
+    for trial in cases or map(case, count()):
+        tally.add(engine, trial)
+        if tally.differences or enough(tally):
+            break
+    return tally
+
+
+def main(values: int) -> int:
+    """Print one line per engine; 1 if any differs."""
+    code = 0
+    for name, make in ENGINES.items():
+        if name == "reference":
+            continue
+        began = time.monotonic()
+        tally = conform(make(), lambda done: done.values >= values)
+        print(
+            f"{name}: {tally.cases} cases, {tally.values:,} values compared with the reference, "
+            f"{len(tally.differences)} different, {time.monotonic() - began:.0f} s"
+        )
+        print(f"  cases per path: {dict(sorted(tally.paths.items()))}")
+        for difference in tally.differences:
+            print(f"  {difference}")
+            code = 1
+    return code
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(int(float(sys.argv[1])) if len(sys.argv) > 1 else 10**8))

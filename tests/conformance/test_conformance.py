@@ -1,0 +1,81 @@
+"""The conformance suite at the size of a test run; `make conformance` is the same for longer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from conformance.family import PROFILES, case
+from conformance.run import Tally, conform, main
+from ns4d.engines import ENGINES, Reference
+from ns4d.engines.native import Native
+from ns4d.engines.native import plan as p
+from ns4d.numerics import ProductRounding, SynapseRounding
+
+OTHERS = [name for name in ENGINES if name != "reference"]
+CASES = 48
+
+
+@pytest.fixture(scope="module", params=OTHERS)
+def tally(request):
+    cases = (case(number, streams=4, tokens=12) for number in range(CASES))
+    return conform(ENGINES[request.param](), lambda done: done.cases >= CASES, cases)
+
+
+def test_every_engine_equals_the_reference(tally):
+    assert tally.differences == []
+    assert tally.cases == CASES
+    assert tally.values > 200_000
+
+
+def test_every_path_of_the_native_engine_is_taken(tally):
+    if tally.engine == "native":
+        paths = {value for name, value in vars(p).items() if name.isupper()} & set(range(13))
+        assert set(tally.paths) == paths == set(range(13))
+
+
+def test_the_family_has_every_rounding():
+    combined = {(profile.product_rounding, profile.synapse_rounding) for profile in PROFILES}
+    assert combined == {(a, b) for a in ProductRounding for b in SynapseRounding}
+
+
+def test_a_case_is_a_function_of_its_number():
+    assert case(17).program == case(17).program
+    np.testing.assert_array_equal(case(17).sequences, case(17).sequences)
+    assert case(17).program != case(18).program
+
+
+class Wrong:
+    """The reference on a program whose last bias is off by one."""
+
+    name, batch = "wrong", 8
+
+    def load(self, program, streams):
+        readout = replace(program.readout, bias=program.readout.bias + 1)
+        return Reference().load(replace(program, readout=readout), streams)
+
+    def trace(self, program, u):
+        return Reference().trace(program, u)
+
+
+def test_a_wrong_engine_is_found():
+    tally = conform(Wrong(), lambda done: done.cases >= 5)
+    assert isinstance(tally, Tally)
+    assert len(tally.differences) == 1
+    assert "engine 'wrong'" in tally.differences[0]
+
+
+def test_the_command_reports_each_engine(capsys):
+    assert main(1000) == 0
+    assert capsys.readouterr().out.startswith("native: ")
+
+
+def test_threads_never_change_a_bit():
+    for number in range(6):
+        trial = case(number, streams=7)
+        u = trial.program.quantize_input(trial.sequences)
+        one, three = (Native(threads).load(trial.program, len(u)) for threads in (1, 3))
+        np.testing.assert_array_equal(one.advance(u), three.advance(u))
+        assert one.state == three.state
