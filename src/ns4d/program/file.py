@@ -31,6 +31,7 @@ from ns4d.storage import write_atomically
 FORMAT = "ns4d-program"
 VERSION = 1
 BYTES_MAX = 2**30
+SHOWN_MAX = 300
 
 _BLANK = "0" * 64
 _STORED = {"I8": np.int8, "I16": np.int16, "I32": np.int32, "I64": np.int64, "F64": np.float64}
@@ -161,4 +162,9 @@ def _smallest(array: np.ndarray) -> np.ndarray:
 
 
 def _refuse(path: Path, expected: str, got: str) -> ArtefactError:
-    return ArtefactError(str(path), expected=expected, got=got, fix=_AGAIN)
+    return ArtefactError(str(path), expected=_short(expected), got=_short(got), fix=_AGAIN)
+
+
+def _short(text: str) -> str:
+    """What a file claims may be megabytes long; an error is for reading."""
+    return text if len(text) <= SHOWN_MAX else f"{text[:SHOWN_MAX]}…"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -172,9 +173,9 @@ def _require_parts(program: Program) -> None:
     for node in program.nodes:
         if not isinstance(node, Node):
             _refuse_part("nodes", "Dense, S4D or Add", node)
-    names = [node.name for node in program.nodes]
-    for name in names:
-        if names.count(name) > 1:
+    # A file may claim a million nodes: one pass, not one per node.
+    for name, times in Counter(node.name for node in program.nodes).items():
+        if times > 1:
             raise ConfigError(
                 "program nodes",
                 expected="distinct names",
@@ -194,6 +195,7 @@ def _refuse_part(field: str, expected: str, got: object) -> None:
 
 def _require_chain(program: Program) -> None:
     before, width = "input", program.inputs
+    earlier: dict[str, int] = {}
     for node in (*program.nodes, program.readout):
         name = "readout" if isinstance(node, Readout) else f"node '{node.name}'"
         if node.inputs != width:
@@ -204,8 +206,10 @@ def _require_chain(program: Program) -> None:
                 fix="Check the order of the nodes.",
             )
         if isinstance(node, Add):
-            _require_source(program, node)
+            _require_source(node, earlier)
         before, width = name, node.outputs
+        if not isinstance(node, Readout):
+            earlier[node.name] = width
     if width != len(program.classes):
         raise ShapeError(
             "metadata classes",
@@ -215,15 +219,12 @@ def _require_chain(program: Program) -> None:
         )
 
 
-def _require_source(program: Program, node: Add) -> None:
-    """The source of an add comes before it and sends as many messages."""
-    names = [other.name for other in program.nodes]
-    earlier = program.nodes[: names.index(node.name)]
-    widths = {other.name: other.outputs for other in earlier}
-    if widths.get(node.source) != node.inputs:
+def _require_source(node: Add, earlier: dict[str, int]) -> None:
+    """The source of an add comes before it and sends as many messages; `earlier` has the widths."""
+    if earlier.get(node.source) != node.inputs:
         raise ShapeError(
             f"node '{node.name}' source",
             expected=f"an earlier node with {node.inputs} outputs",
-            got=f"'{node.source}' with {widths.get(node.source, 'no')} outputs before it",
+            got=f"'{node.source}' with {earlier.get(node.source, 'no')} outputs before it",
             fix="Name the node whose messages are added.",
         )
