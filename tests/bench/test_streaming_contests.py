@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from ns4d.bench import streaming_contests
+from ns4d.bench import streaming_contests, streaming_subjects
 from ns4d.bench.streaming import contests
 from ns4d.bench.streaming_contests import (
     COMPILED,
@@ -21,7 +21,7 @@ from ns4d.bench.streaming_contests import (
     token_contest,
 )
 from ns4d.bench.streaming_race import OURS, Contestant, race
-from ns4d.bench.streaming_subjects import Subject
+from ns4d.bench.streaming_subjects import Subject, definition
 from ns4d.bench.streaming_torch import can_compile
 from ns4d.engines import Reference
 from ns4d.errors import RangeError
@@ -157,8 +157,8 @@ def test_a_wrong_program_is_caught(
     """The engine runs one program, the definition says what another one computes."""
     first, *_, last = subject.programs.values()
     assert first != last
-    honest = streaming_contests.definition
-    monkeypatch.setattr(streaming_contests, "definition", lambda _, raw: honest(first, raw))
+    for module in (streaming_contests, streaming_subjects):
+        monkeypatch.setattr(module, "definition", lambda _, raw: definition(first, raw))
     swapped = replace(subject, programs={"swapped": last})
     with torch.inference_mode(), pytest.raises(RangeError, match="benchmark, ns4d swapped"):
         race(contests(swapped, PLAN)[kind].build(), rounds=0, units=1)

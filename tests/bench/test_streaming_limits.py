@@ -36,7 +36,9 @@ def test_arithmetic_is_measured_for_both_types(limits: dict) -> None:
     assert list(limits["multiply_adds"]) == list(TYPES)
     assert all(rate > 0 for rate in limits["multiply_adds"].values())
     single = limits["multiply_adds"]["float32"]
-    assert limits["vector_multiply_adds"] == single / VECTOR_LANES
+    assert limits["vectors"]["products"] == single / VECTOR_LANES
+    assert set(limits["vectors"]) == {"products", "floats", "words"}
+    assert all(rate > 0 for rate in limits["vectors"].values())
 
 
 def test_limits_are_plain_data(limits: dict) -> None:
@@ -83,6 +85,11 @@ def test_the_loops_do_what_is_counted() -> None:
     for _ in range(DEGREE):
         expected = expected * 0.5 + 0.25
     np.testing.assert_allclose(z, expected)
+    streaming_limits._truncate(x, y, np.float32(1.75), 1)
+    np.testing.assert_array_equal(y, x + DEGREE)
+    words = np.full(8, 3 << 16, np.uint64)
+    streaming_limits._shift(words, words_out := words.copy(), np.uint64(0), 1)
+    np.testing.assert_array_equal(words_out, 3)
 
 
 def test_the_best_sample_counts(monkeypatch: pytest.MonkeyPatch) -> None:

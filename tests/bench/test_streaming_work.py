@@ -29,14 +29,16 @@ LIMITS = {
         "L2": {"holds_bytes": 10_000, "read": 10.0, "copy": 20.0},
         "DRAM": {"holds_bytes": 1 << 62, "read": 1.0, "copy": 2.0},
     },
-    "vector_multiply_adds": 50.0,
+    "vectors": {"products": 50.0, "floats": 20.0, "words": 80.0},
 }
 WORK = Work(
     coefficient_bytes=300,
     state_bytes=100,
     weight_bytes=200,
-    vector_products=500,
     products=4000,
+    vector_products=500,
+    vector_floats=100,
+    vector_words=100,
     footprint=900,
 )
 
@@ -126,6 +128,7 @@ def test_nothing_is_counted_on_a_plain_path(subject: Subject) -> None:
 def test_a_path_has_whole_vectors() -> None:
     for path in PATHS.values():
         assert path.lanes in (4, 8)
+        assert (path.floats == 0) != (path.words == 0)
         assert path.parameter_vectors * VECTOR_BYTES % path.lanes == 0
 
 
@@ -135,12 +138,20 @@ def test_the_bounds_by_hand() -> None:
 
 
 @pytest.mark.parametrize(
+    ("change", "computing"),
+    [({"vector_products": 5000}, 100), ({"vector_floats": 400}, 20), ({"vector_words": 960}, 12)],
+)
+def test_the_busiest_unit_bounds_the_computation(change: dict, computing: float) -> None:
+    assert bounds(replace(WORK, **change), LIMITS)[2] == computing
+
+
+@pytest.mark.parametrize(
     ("footprint", "level", "slower"),
     [(1000, "L1", 1), (1001, "L2", 10), (10_000, "L2", 10), (10_001, "DRAM", 100)],
 )
 def test_a_larger_program_is_bound_by_a_slower_level(
     footprint: int, level: str, slower: int
 ) -> None:
-    found, moving, multiplying = bounds(replace(WORK, footprint=footprint), LIMITS)
-    assert (found, multiplying) == (level, 10)
+    found, moving, computing = bounds(replace(WORK, footprint=footprint), LIMITS)
+    assert (found, computing) == (level, 10)
     assert moving == 6 * slower

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -58,6 +59,13 @@ def _training(results: Path, steps: int, say: Say, data_dir: Path | None) -> Res
 
 
 def _streaming(results: Path, steps: int, say: Say, data_dir: Path | None) -> Result:
+    if find_spec("onnxruntime") is None or find_spec("onnx") is None:
+        raise ConfigError(
+            "ns4d bench",
+            expected="ONNX Runtime, one of the baselines",
+            got="an installation without it",
+            fix='Install it with: pip install "ns4d[bench]"',
+        )
     from ns4d.bench.streaming import full_plan, measure_streaming
     from ns4d.bench.streaming_tables import TABLES
 

@@ -14,12 +14,25 @@ from typing import Any
 import torch
 
 from ns4d.bench.environment import environment
-from ns4d.bench.streaming_contests import sequence_contest, stream_contest, token_contest
+from ns4d.bench.streaming_contests import (
+    sequence_contest,
+    stream_contest,
+    token_contest,
+    token_entries,
+)
 from ns4d.bench.streaming_limits import machine_limits
 from ns4d.bench.streaming_race import OURS, Contestant, Timing, champions, race, times_faster
-from ns4d.bench.streaming_subjects import SIZES, Subject, load_data, subjects
+from ns4d.bench.streaming_subjects import (
+    SIZES,
+    Subject,
+    build_subject,
+    load_data,
+    random_data,
+    subjects,
+)
 from ns4d.bench.streaming_torch import can_compile
 from ns4d.bench.streaming_work import Work, bounds, messages_sent, work_per_token
+from ns4d.model import ModelConfig, Network
 
 Say = Callable[[str], None]
 
@@ -44,7 +57,7 @@ class Plan:
     heat_rounds: int = 3
     rounds: int = 30
     long_rounds: int = 11
-    sequences: int = 8
+    sequences: int = 4
     blocks: int = 4
     streams: int = 1000
     stream_tokens: int = 4
@@ -145,6 +158,7 @@ def measure_subject(
             record[kind] = standings(race(finalists, contest.rounds, contest.units))
         record["heats"][kind] = {timing.name: timing.median for timing in heat}
         say(f"{subject.size}, {subject.weights}, {kind}: {_summary(record[kind])}")
+    record["call_s"] = _call_seconds(subject, plan.rounds)
     record["work"] = {}
     for label, program in subject.programs.items():
         work = work_per_token(program, messages_sent(program, subject.tokens))
@@ -192,13 +206,24 @@ def torch_threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+def _call_seconds(subject: Subject, rounds: int) -> float:
+    """The best time of a token of almost no work: what the call itself costs, s."""
+    size = subject.network.config
+    model = ModelConfig(size.inputs, size.classes, channels=1, modes=1, layers=1)
+    data = random_data(model, subject.tokens.shape[1])
+    smallest = build_subject("", "random", "", Network(model), data, 1)
+    label, program = next(iter(smallest.programs.items()))
+    entry = next(token_entries(label, program, smallest.tokens, smallest.scores[label]))
+    return race([entry], rounds, smallest.tokens.shape[1])[0].best
+
+
 def _counted(work: Work, limits: Mapping[str, Any]) -> dict[str, Any]:
-    level, moving, multiplying = bounds(work, limits)
+    level, moving, computing = bounds(work, limits)
     return asdict(work) | {
         "bytes_moved": work.bytes_moved,
         "level": level,
         "moving_s": moving,
-        "multiplying_s": multiplying,
+        "computing_s": computing,
     }
 
 

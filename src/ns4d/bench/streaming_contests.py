@@ -21,9 +21,9 @@ from ns4d.bench.streaming_convolution import PreparedConvolution
 from ns4d.bench.streaming_float import FloatParameters, float_parameters
 from ns4d.bench.streaming_onnx import BoundStep, PlainStep, open_session, step_graph
 from ns4d.bench.streaming_race import OURS, Contestant
-from ns4d.bench.streaming_subjects import Subject
+from ns4d.bench.streaming_subjects import Subject, definition
 from ns4d.bench.streaming_torch import CompiledStep, EagerStep, read_by_dot, read_by_product
-from ns4d.engines import Reference, default_engine
+from ns4d.engines import default_engine
 from ns4d.model import Network
 from ns4d.program import Program
 
@@ -78,7 +78,11 @@ def token_contest(subject: Subject, blocks: int, compiled: bool) -> list[Contest
             _stepping(f"{ONNX}, {name}", ONNX, step, arrays, logits)
             for name, step in _onnx_steps(parameters)
         ),
-        *(entry for item in subject.programs.items() for entry in _token_entries(*item, raw)),
+        *(
+            entry
+            for label, program in subject.programs.items()
+            for entry in token_entries(label, program, raw, subject.scores[label][:blocks])
+        ),
     ]
 
 
@@ -143,19 +147,11 @@ def sequence_contest(subject: Subject, batch: int) -> list[Contestant]:
             OURS,
             _nothing,
             _running(program, raw),
-            [definition(program, subject.tokens)[dealt, -1]],
+            [subject.scores[label][dealt]],
         )
         for label, program in subject.programs.items()
     ]
     return [baseline, *ours]
-
-
-def definition(
-    program: Program, raw: Float[np.ndarray, "b l i"]
-) -> Int64[np.ndarray, "b l classes"]:
-    """The scores after every token as `Reference` computes them."""
-    u = program.quantize_input(raw)
-    return Reference().load(program, len(u)).advance(u)
 
 
 def _torch_steps(
@@ -192,10 +188,14 @@ def _stepping(
     return Contestant(name, family, lambda _: step.reset(), run, logits, FLOAT_TOLERANCE)
 
 
-def _token_entries(
-    label: str, program: Program, raw: Float[np.ndarray, "b l i"]
+def token_entries(
+    label: str,
+    program: Program,
+    raw: Float[np.ndarray, "b l i"],
+    scores: Int64[np.ndarray, "b classes"],
 ) -> Iterator[Contestant]:
-    expected = list(definition(program, raw)[:, -1])
+    """A program fed with real tokens, then the same one fed with messages."""
+    expected = list(scores)
     forms = {"real tokens": raw, "integer tokens": program.quantize_input(raw)}
     for form, tokens in forms.items():
         stream = program.stream()

@@ -3,6 +3,8 @@
     read    s += x[k]                over an array that fits the level
     copy    y[k] = x[k]              counted as bytes read plus bytes written
     mads    Horner's rule over an array in L1, 16 multiply-adds per number that is loaded
+    floats  the same with pairs of an addition, a truncation, float32
+    words   the same with pairs of an addition, a shift, 64-bit integers
 
 One thread, loops that LLVM vectorizes, the best of some repetitions: a limit is not disturbed
 by neighbours, it is only hidden by them.
@@ -84,6 +86,32 @@ def _horner(x, y, c, repeats):
             y[k], y[k + quarter], y[k + 2 * quarter], y[k + 3 * quarter] = p0, p1, p2, p3
 
 
+@numba.njit
+@no_type_check
+def _truncate(x, y, c, repeats):
+    quarter = x.size // 4
+    for _ in range(repeats):
+        for k in range(quarter):
+            p0, p1, p2, p3 = x[k], x[k + quarter], x[k + 2 * quarter], x[k + 3 * quarter]
+            for _ in range(DEGREE):
+                p0, p1, p2, p3 = p0 + c, p1 + c, p2 + c, p3 + c
+                p0, p1, p2, p3 = np.trunc(p0), np.trunc(p1), np.trunc(p2), np.trunc(p3)
+            y[k], y[k + quarter], y[k + 2 * quarter], y[k + 3 * quarter] = p0, p1, p2, p3
+
+
+@numba.njit
+@no_type_check
+def _shift(x, y, c, repeats):
+    quarter = x.size // 4
+    for _ in range(repeats):
+        for k in range(quarter):
+            p0, p1, p2, p3 = x[k], x[k + quarter], x[k + 2 * quarter], x[k + 3 * quarter]
+            for _ in range(DEGREE):
+                p0, p1, p2, p3 = p0 + c, p1 + c, p2 + c, p3 + c
+                p0, p1, p2, p3 = p0 >> 1, p1 >> 1, p2 >> 1, p3 >> 1
+            y[k], y[k + quarter], y[k + 2 * quarter], y[k + 3 * quarter] = p0, p1, p2, p3
+
+
 def machine_limits(seconds: float = 0.5) -> dict[str, Any]:
     """Measure everything.
 
@@ -92,14 +120,18 @@ def machine_limits(seconds: float = 0.5) -> dict[str, Any]:
 
     Returns:
         "bandwidth": level -> its size with read and copy in bytes/s; "multiply_adds": type -> per
-        second; "vector_multiply_adds": the same in vectors of 32 bytes.
+        second; "vectors": kind of instruction -> vectors of 32 bytes per second.
     """
     bandwidth = {level: asdict(_bandwidth(level, seconds)) for level in ARRAY_BYTES}
-    multiply_adds = {name: _multiply_adds(kind, seconds) for name, kind in TYPES.items()}
+    multiply_adds = {name: _rate(_horner, kind, seconds) for name, kind in TYPES.items()}
     return {
         "bandwidth": bandwidth,
         "multiply_adds": multiply_adds,
-        "vector_multiply_adds": multiply_adds["float32"] / VECTOR_LANES,
+        "vectors": {
+            "products": multiply_adds["float32"] / VECTOR_LANES,
+            "floats": 2 * _rate(_truncate, np.float32, seconds) / VECTOR_LANES,
+            "words": 2 * _rate(_shift, np.uint64, seconds) / (VECTOR_LANES // 2),
+        },
     }
 
 
@@ -122,10 +154,12 @@ def _bandwidth(level: str, seconds: float) -> Bandwidth:
     return Bandwidth(cache_sizes()[level], size, size / read, size / copy)
 
 
-def _multiply_adds(kind: type, seconds: float) -> float:
-    x = np.full(2048, 0.5, kind)
+def _rate(loop: Callable[..., None], kind: type, seconds: float) -> float:
+    """Turns of the inner loop per second, over all numbers."""
+    x = np.ones(2048, kind)
     y = np.zeros_like(x)
-    return x.size * DEGREE / _fastest(lambda n: _horner(x, y, kind(0.25), n), seconds)
+    c = kind(1) if np.issubdtype(kind, np.integer) else kind(0.25)
+    return x.size * DEGREE / _fastest(lambda repeats: loop(x, y, c, repeats), seconds)
 
 
 def _fastest(loop: Callable[[int], object], seconds: float) -> float:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 
 from ns4d.data import Dataset, Normalization, Split, load_task
 from ns4d.data.tasks import DATA_VARIABLE
+from ns4d.engines import Reference
 from ns4d.model import ModelConfig, Network
 from ns4d.model.config import large, small
 from ns4d.numerics import PROFILES, Arithmetic
@@ -66,10 +68,21 @@ class Subject:
     normalized: Float[torch.Tensor, "b l i"]
     programs: Mapping[str, Program]
 
-    @property
-    def title(self) -> str:
-        """Size with weights."""
-        return f"{self.size}, {self.weights}"
+    @cached_property
+    def scores(self) -> dict[str, Int64[np.ndarray, "b classes"]]:
+        """Label -> scores after the whole of every sequence, as the definition says."""
+        return {
+            label: definition(program, self.tokens)[:, -1]
+            for label, program in self.programs.items()
+        }
+
+
+def definition(
+    program: Program, raw: Float[np.ndarray, "b l i"]
+) -> Int64[np.ndarray, "b l classes"]:
+    """The scores after every token as `Reference` computes them."""
+    u = program.quantize_input(raw)
+    return Reference().load(program, len(u)).advance(u)
 
 
 def subjects(

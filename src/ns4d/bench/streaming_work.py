@@ -6,8 +6,10 @@ Counted from the plan that the engine itself follows (`ns4d.engines.native.plan`
              4 products a·x, 2 products c·x, 2 more b·u where b is not one number per channel
     dense    per pair of messages that are not both zero: a column of two weights per output
 
-A vector multiplication handles eight float32 lanes, four 64-bit lanes, or eight pairs of int16,
-and each is one instruction of 32 bytes, so all count alike.
+A vector multiplication handles eight float32 lanes, four 64-bit lanes, or eight pairs of int16;
+each is one instruction of 32 bytes, so all count alike. What else the inner loop does is counted
+apart, because other units of the processor do it: additions with truncations in float32 (11 per
+mode, 14 with its own b, 4 more with clamps), additions with shifts in 64-bit words (13, or 16).
 """
 
 from __future__ import annotations
@@ -36,22 +38,25 @@ class Path:
         parameter_vectors: Vectors of parameters read per mode.
         state_vectors: Vectors of state read per mode, and written again.
         products: Vector multiplications per mode.
+        floats: Additions, truncations, clamps of float32 vectors per mode.
+        words: Additions, shifts, joins of integer vectors per mode.
     """
 
     lanes: int
     parameter_vectors: int
     state_vectors: int
     products: int
+    floats: int
+    words: int
 
 
-_SINGLE, _SINGLE_MODES = Path(8, 4, 2, 6), Path(8, 6, 2, 8)
 PATHS: Mapping[int, Path] = {
-    p.SINGLE: _SINGLE,
-    p.SINGLE_CLAMPED: _SINGLE,
-    p.SINGLE_MODES: _SINGLE_MODES,
-    p.SINGLE_MODES_CLAMPED: _SINGLE_MODES,
-    p.WORD: Path(4, 2, 1, 6),
-    p.WORD_MODES: Path(4, 3, 1, 8),
+    p.SINGLE: Path(8, 4, 2, 6, 11, 0),
+    p.SINGLE_CLAMPED: Path(8, 4, 2, 6, 15, 0),
+    p.SINGLE_MODES: Path(8, 6, 2, 8, 14, 0),
+    p.SINGLE_MODES_CLAMPED: Path(8, 6, 2, 8, 18, 0),
+    p.WORD: Path(4, 2, 1, 6, 0, 13),
+    p.WORD_MODES: Path(4, 3, 1, 8, 0, 16),
 }
 
 
@@ -63,16 +68,20 @@ class Work:
         coefficient_bytes: Read: parameters of the neurons.
         state_bytes: Read, and as many written: the states.
         weight_bytes: Read: weights of the linear layers, zero pairs skipped.
-        vector_products: Vector multiplications, of neurons and linear layers.
-        products: The single multiplications in them.
+        products: Multiplications, of neurons and linear layers.
+        vector_products: The instructions that do them.
+        vector_floats: Other instructions on float32 vectors, in the inner loops alone.
+        vector_words: Other instructions on integer vectors, in the inner loops alone.
         footprint: Bytes of all parameters and of the state: what a cache has to hold.
     """
 
     coefficient_bytes: int
     state_bytes: int
     weight_bytes: int
-    vector_products: int
     products: int
+    vector_products: int
+    vector_floats: int
+    vector_words: int
     footprint: int
 
     @property
@@ -92,25 +101,28 @@ def work_per_token(program: Program, sent: Mapping[str, Int64[np.ndarray, "b l _
         The work; None if a node takes a plain path, for which nothing is counted.
     """
     plan = pack(program)
-    counts = np.zeros(5)  # coefficient, state, weight bytes; vector, single products
+    counts = np.zeros(7)  # in the order of the fields of `Work`
     source = "input"
     for row, node in zip(plan.nodes, (*program.nodes, program.readout), strict=True):
         op = int(row[p.OP])
-        if op == p.PAIRS:
+        if op in (p.PAIRS, p.READ_PAIRS):
             # The kernel takes four blocks of outputs at a time.
             vectors = p.padded(int(row[p.BLOCKS]), 4) * _mean_pairs(sent[source])
-            counts += vectors * np.array([0, 0, VECTOR_BYTES, 1, 16])
+            counts += vectors * np.array([0, 0, VECTOR_BYTES, 16, 1, 0, 1])
         elif op in PATHS:
-            path, lanes = PATHS[op], PATHS[op].lanes
-            modes = int(row[p.MODES]) * (int(row[p.BLOCKS]) * p.LANES // lanes)
-            per_mode = [path.parameter_vectors, path.state_vectors, 0]
-            products = [path.products, path.products * lanes]
-            counts += modes * np.array([*(VECTOR_BYTES * k for k in per_mode), *products])
+            modes = int(row[p.MODES]) * int(row[p.BLOCKS]) * p.LANES // PATHS[op].lanes
+            counts += modes * _of_mode(PATHS[op])
         else:
             return None
         source = getattr(node, "name", "")
     whole = [int(count) for count in counts.round()]
     return Work(*whole, footprint=len(plan.parameters) + plan.state_bytes)
+
+
+def _of_mode(path: Path) -> Int64[np.ndarray, " 7"]:
+    moved = VECTOR_BYTES * path.parameter_vectors, VECTOR_BYTES * path.state_vectors
+    products = path.products * path.lanes, path.products
+    return np.array([*moved, 0, *products, path.floats, path.words])
 
 
 def messages_sent(
@@ -130,7 +142,7 @@ def bounds(work: Work, limits: Mapping[str, Any]) -> tuple[str, float, float]:
 
     Returns:
         The cache level that holds program and state; the time to move the bytes at the measured
-        bandwidth of that level; the time for the multiplications alone, both in s.
+        bandwidth of that level; the time to compute, of whatever unit is busy longest; both in s.
     """
     level = next(
         name
@@ -141,7 +153,13 @@ def bounds(work: Work, limits: Mapping[str, Any]) -> tuple[str, float, float]:
     once = work.coefficient_bytes + work.weight_bytes
     # A state that is written where it was read moves like a copy, the rest like a read.
     moving = once / measured["read"] + 2 * work.state_bytes / measured["copy"]
-    return level, moving, work.vector_products / limits["vector_multiply_adds"]
+    rates = limits["vectors"]
+    computing = max(
+        work.vector_products / rates["products"],
+        work.vector_floats / rates["floats"],
+        work.vector_words / rates["words"],
+    )
+    return level, moving, computing
 
 
 def _mean_pairs(messages: Int64[np.ndarray, "b l o"]) -> float:
