@@ -36,8 +36,9 @@ def descale(relu: bool = True, limit: np.ndarray = LIMIT) -> Descale:
     return Descale(MULTIPLIER, SHIFT, limit, relu)
 
 
-def close(left: Tensor | None, right: Tensor, tolerance: float = 1e-5) -> None:
+def close(left: Tensor | None, right: Tensor | None, tolerance: float = 1e-5) -> None:
     assert left is not None
+    assert right is not None
     torch.testing.assert_close(left, right, rtol=tolerance, atol=tolerance)
 
 
@@ -118,10 +119,17 @@ def neuron(rng: np.random.Generator, modes: int = 4) -> S4D:
         return rng.integers(-60, 61, shape)
 
     shape = (CHANNELS, modes)
-    shifts = (7, rng.integers(3, 6, CHANNELS), rng.integers(3, 6, CHANNELS))
-    coefficients = [integers(*shape) for _ in range(6)]
-    d_shift = rng.integers(2, 5, CHANNELS)
-    return S4D("ssm", *coefficients, integers(CHANNELS), *shifts, d_shift, descale())
+    names = ("a_re", "a_im", "b_re", "b_im", "c_re", "c_im")
+    return S4D(
+        name="ssm",
+        d=integers(CHANNELS),
+        a_shift=7,
+        b_shift=rng.integers(3, 6, CHANNELS),
+        c_shift=rng.integers(3, 6, CHANNELS),
+        d_shift=rng.integers(2, 5, CHANNELS),
+        descale=descale(),
+        **{name: integers(*shape) for name in names},
+    )
 
 
 def response(node: S4D, length: int) -> np.ndarray:
