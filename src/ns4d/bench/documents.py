@@ -12,11 +12,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ns4d.bench import streaming_tables
 from ns4d.bench.tables import Table, percent
 from ns4d.errors import DataError
 from ns4d.storage import write_atomically
 
-DOCUMENTS = ("README.md", "docs/training.md")
+DOCUMENTS = ("README.md", "docs/performance.md", "docs/training.md")
 BLOCK = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 MEBIBYTE = 1 << 20
 
@@ -70,9 +71,14 @@ def step_table(results: Path) -> Table:
     return Table("One training step", columns, rows)
 
 
+def _streaming(table: Callable[[Mapping[str, Any]], Table]) -> Callable[[Path], Table]:
+    return lambda results: table(_read(results / "streaming.json"))
+
+
 TABLES: Mapping[str, Callable[[Path], Table]] = {
     "accuracy": accuracy_table,
     "training-step": step_table,
+    **{name: _streaming(table) for name, table in streaming_tables.TABLES.items()},
 }
 
 
