@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -13,12 +14,10 @@ from ns4d.errors import ConfigError
 from ns4d.model import Network, Norm
 from ns4d.numerics import LOIHI2, WIDE, Arithmetic
 from ns4d.quantize.fold import fold_batch_norm
-from ns4d.quantize.options import Options
 from ns4d.quantize.qaft_recipe import QaftRecipe, qaft_recipe
 from ns4d.quantize.widths import with_widths
 from ns4d.train import Recipe
 from ns4d.train.checkpoint import network_digest
-from ns4d.train.settings import from_plain, to_plain
 from train.tiny import restless_recipe, tiny_model, tiny_recipe
 
 
@@ -48,9 +47,21 @@ def test_its_network_is_the_folded_one(norm):
     assert Network(recipe.training.model).state_dict().keys() == folded.state_dict().keys()
 
 
-def test_it_is_data():
-    recipe = recipe_for(tiny_recipe(), options=Options(fold_b=True), distillation=0.5)
-    assert from_plain(QaftRecipe, to_plain(recipe)) == recipe
+def test_its_plain_form_tells_every_change():
+    """It decides whether a folder is gone on with."""
+    recipe = recipe_for(tiny_recipe())
+    assert json.loads(json.dumps(recipe.plain())) == recipe.plain()
+    changes = [
+        {"origin": "other"},
+        {"arithmetic": WIDE},
+        {"training": replace(recipe.training, seed=9)},
+        {"options": replace(recipe.options, headroom=2.0)},
+        {"options": replace(recipe.options, fold_b=not recipe.options.fold_b)},
+        {"sequences": 9},
+        {"distillation": 0.25},
+    ]
+    for change in changes:
+        assert replace(recipe, **change).plain() != recipe.plain(), change
 
 
 @pytest.mark.parametrize(

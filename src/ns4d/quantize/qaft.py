@@ -46,7 +46,6 @@ from ns4d.train.interrupt import Interrupt
 from ns4d.train.journal import Journal
 from ns4d.train.optimizer import build_optimizer, set_rates
 from ns4d.train.resume import find_checkpoint
-from ns4d.train.settings import to_plain
 
 RECIPE = "qaft.json"
 
@@ -123,7 +122,7 @@ def claim_folder(folder: Path, recipe: QaftRecipe) -> None:
     Raises:
         ConfigError: If it holds a fine-tuning with another recipe.
     """
-    path, plain = folder / RECIPE, to_plain(recipe)
+    path, plain = folder / RECIPE, recipe.plain()
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(path, (json.dumps(plain, indent=1) + "\n").encode())
@@ -214,7 +213,7 @@ class _Session:
         record = {
             "kind": "start",
             "step": 0,
-            "recipe": to_plain(self.recipe),
+            "recipe": self.recipe.plain(),
             "threads": torch.get_num_threads(),
             "torch": torch.__version__,
             "float_accuracy": evaluate_tensors(self.teacher, held, 128).accuracy,
@@ -320,7 +319,7 @@ class _Session:
             "tuned_network": network_digest(best),
             "seed": self.recipe.training.seed,
             "calibration_sequences": min(self.recipe.sequences, len(self.dataset.train)),
-            "qaft": json.dumps(to_plain(self.recipe), sort_keys=True),
+            "qaft": json.dumps(self.recipe.plain(), sort_keys=True),
         }
         program = build_program(best, self.scales, self.recipe.arithmetic, self.dataset, facts)
         return QaftResult(program, self.progress, start["float_accuracy"], start["start_accuracy"])

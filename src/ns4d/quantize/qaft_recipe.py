@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ns4d.errors import ConfigError
 from ns4d.model import Network, Norm
@@ -12,6 +13,7 @@ from ns4d.quantize.options import Options
 from ns4d.train import Optimizer, Recipe, Schedule
 from ns4d.train.augment import Augmentation
 from ns4d.train.checkpoint import network_digest
+from ns4d.train.settings import to_plain
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,11 @@ class QaftRecipe:
         self._require("sequences", self.sequences >= 1, "at least 1")
         positive = 0 <= self.distillation < math.inf
         self._require("distillation", positive, "0 or a positive number")
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON values, for files and for programs."""
+        # An observer is known by its class, which only its text form names.
+        return to_plain(self) | {"options": repr(self.options)}
 
     def _require(self, name: str, holds: bool, expected: str) -> None:
         if not holds:
