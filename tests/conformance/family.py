@@ -2,8 +2,8 @@
 
 A case is a function of its number. The dimensions are drawn independently, so that a run of some
 hundreds meets every path of an engine in every combination that matters: profiles of wide and
-narrow widths with both roundings of both kinds, channel counts around multiples of the vector width,
-states that never, rarely, always saturate, b folded or not, residual adds, shifts at their edges.
+narrow widths with both roundings of both kinds, channel counts around multiples of the width of a
+vector, states that never, rarely, always saturate, b folded or not, residual adds.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def case(number: int, streams: int = 24, tokens: int = 40) -> Case:
 
 
 def _with_edges(rng: np.random.Generator, program: Program) -> Program:
-    """Sometimes a silent channel, a channel without weights, or a descaling that loses everything."""
+    """Sometimes silent channels, a layer without weights, or a descaling that loses everything."""
     nodes = list(program.nodes)
     for k, node in enumerate(nodes):
         if rng.random() > 0.2:

@@ -1,4 +1,4 @@
-"""The table of engines: what `ns4d verify` and `make conformance` try. A new engine is one row."""
+"""The table of engines: what `ns4d verify` tries. A new engine is one row."""
 
 from __future__ import annotations
 

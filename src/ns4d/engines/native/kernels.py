@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,7 @@ from ns4d.engines.native.linear import (
     add_plain,
     dense_pairs,
     dense_plain,
-    read_out_pairs,
-    read_out_plain,
+    read_out,
 )
 from ns4d.engines.native.rounding_mode import HAS_MODE, TOWARD_ZERO, read_mode, write_mode
 
@@ -40,40 +39,31 @@ NEAREST_MAX = 2.0**62
 TOKEN, CHUNK, TABLE = p.TOKEN, p.CHUNK, 8 * p.COLUMNS
 
 Kernel = Callable[..., None]
+Builder = Callable[[str], Kernel]
 
-
-def _fixed(kernel: Kernel) -> Callable[[str], Kernel]:
-    return lambda stamp: kernel
-
-
-# Path -> builders for single tokens, for chunks.
-KERNELS: Mapping[int, tuple[Callable[[str], Kernel], Callable[[str], Kernel]]] = {
-    p.SINGLE + 2 * per_mode + clamped: (
-        lambda stamp, c=clamped, m=per_mode: single.tokens(c, m, stamp),
-        lambda stamp, c=clamped, m=per_mode: single.chunk(c, m, stamp),
-    )
-    for clamped in (False, True)
-    for per_mode in (False, True)
-} | {
-    p.WORD + per_mode: (
-        lambda stamp, m=per_mode: word.tokens(m, stamp),
-        lambda stamp, m=per_mode: word.chunk(m, stamp),
-    )
-    for per_mode in (False, True)
-} | {
-    path: (builder, builder)
-    for path, builder in {
-        p.PLAIN_EACH: lambda stamp: plain.neurons(True, stamp),
-        p.PLAIN_SUM: lambda stamp: plain.neurons(False, stamp),
-        p.PAIRS: _fixed(dense_pairs),
-        p.PLAIN_DENSE: _fixed(dense_plain),
-        p.PLAIN_ADD: _fixed(add_plain),
-        p.READ_PAIRS: _fixed(read_out_pairs),
-        p.READ_PLAIN: _fixed(read_out_plain),
-    }.items()
-}  # fmt: skip
-
-_SIGNATURE = types.void(*[types.intp] * 9)
+# Path -> what builds its kernel for single tokens, and that for chunks.
+KERNELS: Mapping[int, tuple[Builder, ...]] = {
+    **{
+        p.SINGLE + 2 * per_mode + clamped: (
+            partial(single.tokens, clamped, per_mode),
+            partial(single.chunk, clamped, per_mode),
+        )
+        for clamped in (False, True)
+        for per_mode in (False, True)
+    },
+    **{
+        p.WORD + per_mode: (partial(word.tokens, per_mode), partial(word.chunk, per_mode))
+        for per_mode in (False, True)
+    },
+    p.PLAIN_EACH: (partial(plain.neurons, True),) * 2,
+    p.PLAIN_SUM: (partial(plain.neurons, False),) * 2,
+    p.PAIRS: (dense_pairs,) * 2,
+    p.PLAIN_DENSE: (dense_plain,) * 2,
+    p.PLAIN_ADD: (add_plain,) * 2,
+    p.READ_PAIRS: (partial(read_out, True),) * 2,
+    p.READ_PLAIN: (partial(read_out, False),) * 2,
+}
+ARGUMENTS, READ_ARGUMENTS = 10, 11
 
 
 @cache
@@ -87,8 +77,13 @@ def _stamp() -> str:
 
 @cache
 def _compiled(path: int, chunks: bool) -> Any:
+    reads = path in (p.READ_PAIRS, p.READ_PLAIN)
+    signature = types.void(*[types.intp] * (READ_ARGUMENTS if reads else ARGUMENTS))
     kernel = KERNELS[path][chunks](_stamp())
-    return cfunc(_SIGNATURE, error_model="numpy", cache=True)(kernel)
+    try:
+        return cfunc(signature, error_model="numpy", cache=True)(kernel)
+    except RuntimeError:  # no folder can be written: compile in every process
+        return cfunc(signature, error_model="numpy")(kernel)
 
 
 def address(path: int, chunks: bool) -> int:
@@ -102,12 +97,16 @@ def address(path: int, chunks: bool) -> int:
 
 
 @njit(error_model="numpy", nogil=True, forceinline=True)
-def walk(table, nodes, parameters, state, r, messages, stride, count, room, seen, scores):
-    """Tokens whose messages stand in the first rows, through the whole program.
+def walk(
+    table, nodes, parameters, state, apart, scored, messages, stride, count, room, seen, scores
+):
+    """So many rows of messages through the whole program: tokens of one stream, or streams.
 
-    The messages of node k at token t stand at (k·TOKENS + t)·stride.
+    The messages of node k in row t stand at (k·TOKENS + t)·stride. `apart` is the distance from
+    the state of one row to that of the next: 0 if all rows are tokens of one stream.
     """
-    kind, far = (CHUNK if count >= LONG else TOKEN), TOKENS * stride
+    chunk = count >= LONG and apart == 0
+    kind, far = (CHUNK if chunk else TOKEN), TOKENS * stride
     if HAS_MODE:
         mode = read_mode()
         write_mode(mode | np.uint32(TOWARD_ZERO))
@@ -116,24 +115,53 @@ def walk(table, nodes, parameters, state, r, messages, stride, count, room, seen
         source = messages + far * k
         invoke(
             load_i64(row, 8 * kind),
-            (row, parameters, state, messages, source, source + far, stride, count, room),
+            (row, parameters, state, apart, messages, source, source + far, stride, count, room),
         )
         row += TABLE
     if HAS_MODE:
         write_mode(mode)
-    source = messages + far * nodes
+    source, tick = messages + far * nodes, (1 if apart == 0 else 0)
     invoke(
         load_i64(row, 8 * TOKEN),
-        (row, parameters, r, scores, source, seen, stride, count, room),
+        (
+            row,
+            parameters,
+            state + scored,
+            apart,
+            scores,
+            source,
+            stride,
+            count,
+            room,
+            seen + 1,
+            tick,
+        ),
     )
 
 
-def _entries(stamp: str) -> tuple[Any, Any]:
+@njit(error_model="numpy", forceinline=True)
+def admit(messages, stride, u, inputs, count):
+    """So many rows of int64 messages into the first rows."""
+    for t in range(count):
+        for i in range(inputs):
+            store(messages, stride * t + 4 * i, np.int32(load_i64(u, 8 * (t * inputs + i))))
+
+
+@njit(error_model="numpy", forceinline=True)
+def keep(messages, stride, nodes, count, sent, far):
+    """The messages of every node to `sent`, where those of the next node stand `far` on."""
+    for k in range(nodes):
+        source = messages + stride * TOKENS * (k + 1)
+        for at in range(0, stride * count, 8):
+            store(sent + far * k, at, load_i64(source, at))
+
+
+def _entries(stamp: str) -> tuple[Any, Any, Any]:
     """The ways in; `stamp` is part of their closure, hence of their key in the disk cache."""
 
     @njit(cache=True, error_model="numpy", nogil=True)
     def token(
-        table, nodes, parameters, state, r, messages, stride, room, raw, quantizer, inputs,
+        table, nodes, parameters, state, scored, messages, stride, room, raw, quantizer, inputs,
         largest, seen, scores,
     ):  # fmt: skip
         """One raw token of one stream: (0), then the program. Nothing changes if it is illegal."""
@@ -149,33 +177,40 @@ def _entries(stamp: str) -> tuple[Any, Any]:
                 whole += 1.0
             m = np.int32(min(whole, np.float64(largest)))
             store(messages, 4 * i, -m if v < 0 else m)
-        walk(table, nodes, parameters, state, r, messages, stride, 1, room, seen, scores)
+        walk(table, nodes, parameters, state, 0, scored, messages, stride, 1, room, seen, scores)
         return OK
 
     @njit(cache=True, error_model="numpy", nogil=True)
-    def advance(
-        table, nodes, parameters, state, r, messages, stride, room, u, inputs, length, seen,
+    def tokens(
+        table, nodes, parameters, state, scored, messages, stride, room, u, inputs, length, seen,
         scores, classes, sent,
     ):  # fmt: skip
         """All tokens of one stream; messages are kept at `sent` unless that is 0."""
         for start in range(0, length if stamp else 0, TOKENS):
             count = min(TOKENS, length - start)
-            for t in range(count):
-                for i in range(inputs):
-                    m = np.int32(load_i64(u, 8 * ((start + t) * inputs + i)))
-                    store(messages, stride * t + 4 * i, m)
+            admit(messages, stride, u + 8 * inputs * start, inputs, count)
             out, done = scores + 8 * classes * start, seen + start
             walk(
-                table, nodes, parameters, state, r, messages, stride, count, room, done, out
-            )  # fmt: skip
+                table, nodes, parameters, state, 0, scored, messages, stride, count, room, done, out
+            )
             if sent:
-                words = stride // 8
-                for k in range(nodes):
-                    for j in range(count * words):
-                        at = 8 * (((k + 1) * TOKENS) * words + j)
-                        store(sent, 8 * ((k * length + start) * words + j), load_i64(messages, at))
+                keep(messages, stride, nodes, count, sent + stride * start, stride * length)
 
-    return token, advance
+    @njit(cache=True, error_model="numpy", nogil=True)
+    def streams(
+        table, nodes, parameters, state, scored, messages, stride, room, u, inputs, count, apart,
+        seen, scores, classes,
+    ):  # fmt: skip
+        """One token of each stream: a block of parameters serves many streams while it is hot."""
+        for start in range(0, count if stamp else 0, TOKENS):
+            some, at = min(TOKENS, count - start), state + apart * start
+            admit(messages, stride, u + 8 * inputs * start, inputs, some)
+            out = scores + 8 * classes * start
+            walk(
+                table, nodes, parameters, at, apart, scored, messages, stride, some, room, seen, out
+            )
+
+    return token, tokens, streams
 
 
-token, advance = _entries(_stamp())
+token, tokens, streams = _entries(_stamp())

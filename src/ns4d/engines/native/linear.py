@@ -9,6 +9,7 @@ All arguments are integers: addresses and byte offsets, see `ns4d.engines.native
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -113,66 +114,71 @@ def sum_plain(row, parameters, source, k):
     return v
 
 
-def dense_pairs(row, parameters, state, messages, source, target, stride, count, room):
-    """(5) with (4)."""
-    blocks, sums = column(row, BLOCKS), room + 64 * ((column(row, INPUTS) + 3) // 4)
-    for t in range(count):
-        to = target + stride * t
-        sum_pairs(row, parameters, source + stride * t, room, sums)
-        if column(row, SHIFT) < 0:
+def dense_pairs(stamp: str) -> Callable[..., None]:
+    """The kernel of (5) with (4)."""
+
+    def dense(row, parameters, state, apart, messages, source, target, stride, count, room):
+        blocks, sums = column(row, BLOCKS), room + 64 * ((column(row, INPUTS) + 3) // 4)
+        for t in range(count if stamp else 0):
+            to = target + stride * t
+            sum_pairs(row, parameters, source + stride * t, room, sums)
+            if column(row, SHIFT) < 0:
+                for k in range(column(row, OUTPUTS)):
+                    descale_one(row, parameters, k, np.int64(load_i32(sums, 4 * k)), to)
+            else:
+                for block in range(blocks):
+                    v, at = load_i32x8(sums, 32 * block), to + 32 * block
+                    scale = parameters + column(row, DESCALE) + 256 * block
+                    descale_four(scale, f64_of_low(v), at)
+                    descale_four(scale + 32, f64_of_high(v), at + 16)
+
+    return dense
+
+
+def dense_plain(stamp: str) -> Callable[..., None]:
+    """The kernel of (5) with (4) in int64."""
+
+    def dense(row, parameters, state, apart, messages, source, target, stride, count, room):
+        for t in range(count if stamp else 0):
             for k in range(column(row, OUTPUTS)):
-                descale_one(row, parameters, k, np.int64(load_i32(sums, 4 * k)), to)
-        else:
-            for block in range(blocks):
-                v = load_i32x8(sums, 32 * block)
-                scale = parameters + column(row, DESCALE) + 256 * block
-                descale_four(scale, f64_of_low(v), to + 32 * block)
-                descale_four(scale + 32, f64_of_high(v), to + 32 * block + 16)
+                v = sum_plain(row, parameters, source + stride * t, k)
+                descale_one(row, parameters, k, v, target + stride * t)
+
+    return dense
 
 
-def dense_plain(row, parameters, state, messages, source, target, stride, count, room):
-    """(5) with (4) in int64."""
-    for t in range(count):
-        for k in range(column(row, OUTPUTS)):
-            v = sum_plain(row, parameters, source + stride * t, k)
-            descale_one(row, parameters, k, v, target + stride * t)
+def add_plain(stamp: str) -> Callable[..., None]:
+    """The kernel of (10) with (4) in int64."""
+
+    def add(row, parameters, state, apart, messages, source, target, stride, count, room):
+        channels, weights = column(row, OUTPUTS), parameters + column(row, WEIGHTS)
+        skip = messages + column(row, SOURCE) * (target - source)
+        for t in range(count if stamp else 0):
+            for k in range(channels):
+                at = stride * t + 4 * k
+                v = load_i64(weights, 8 * k) * load_i32(source, at)
+                v += load_i64(weights, 8 * (channels + k)) * load_i32(skip, at)
+                descale_one(row, parameters, k, v, target + stride * t)
+
+    return add
 
 
-def add_plain(row, parameters, state, messages, source, target, stride, count, room):
-    """(10) with (4) in int64."""
-    channels, weights = column(row, OUTPUTS), parameters + column(row, WEIGHTS)
-    skip = messages + column(row, SOURCE) * (target - source)
-    for t in range(count):
-        for k in range(channels):
-            at = stride * t + 4 * k
-            v = load_i64(weights, 8 * k) * load_i32(source, at)
-            v += load_i64(weights, 8 * (channels + k)) * load_i32(skip, at)
-            descale_one(row, parameters, k, v, target + stride * t)
+def read_out(pairs: bool, stamp: str) -> Callable[..., None]:
+    """The kernel of (6); `seen` counts the first of the tokens, `tick` is 0 if all are as many."""
 
+    def accumulate(row, parameters, r, apart, scores, source, stride, count, room, seen, tick):
+        outputs, sums = column(row, OUTPUTS), room + 64 * ((column(row, INPUTS) + 3) // 4)
+        bias = parameters + column(row, DESCALE)
+        for t in range(count if stamp else 0):
+            at, total, out = source + stride * t, r + apart * t, scores + 8 * outputs * t
+            if pairs:
+                sum_pairs(row, parameters, at, room, sums)
+            for k in range(outputs):
+                added = (
+                    np.int64(load_i32(sums, 4 * k)) if pairs else sum_plain(row, parameters, at, k)
+                )
+                value = load_i64(total, 8 * k) + added
+                store(total, 8 * k, value)
+                store(out, 8 * k, value + (seen + tick * t) * load_i64(bias, 8 * k))
 
-@njit(**INLINE)
-def accumulate(row, parameters, r, seen, scores, k, added):
-    """(6) for class k: adds to r, writes the score after `seen` tokens."""
-    total = load_i64(r, 8 * k) + added
-    store(r, 8 * k, total)
-    bias = load_i64(parameters + column(row, DESCALE), 8 * k)
-    store(scores, 8 * k, total + seen * bias)
-
-
-def read_out_pairs(row, parameters, r, scores, source, seen, stride, count, room):
-    """(6); `seen` counts the tokens before the first of these."""
-    outputs, sums = column(row, OUTPUTS), room + 64 * ((column(row, INPUTS) + 3) // 4)
-    for t in range(count):
-        sum_pairs(row, parameters, source + stride * t, room, sums)
-        for k in range(outputs):
-            added = np.int64(load_i32(sums, 4 * k))
-            accumulate(row, parameters, r, seen + t + 1, scores + 8 * outputs * t, k, added)
-
-
-def read_out_plain(row, parameters, r, scores, source, seen, stride, count, room):
-    """(6) in int64."""
-    outputs = column(row, OUTPUTS)
-    for t in range(count):
-        for k in range(outputs):
-            added = sum_plain(row, parameters, source + stride * t, k)
-            accumulate(row, parameters, r, seen + t + 1, scores + 8 * outputs * t, k, added)
+    return accumulate

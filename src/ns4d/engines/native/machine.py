@@ -107,15 +107,14 @@ class NativeMachine:
         return self._scores.copy()
 
     def _arguments(self, stream: int, work: _Work) -> tuple[int, ...]:
-        """What both ways in begin with."""
+        """What all ways in begin with."""
         plan = self._plan
-        state = self._states.ctypes.data + stream * plan.state_bytes
         return (
             plan.nodes.ctypes.data,
             len(plan.nodes) - 1,
             plan.parameters.ctypes.data,
-            state,
-            state + plan.scores,
+            self._states.ctypes.data + stream * plan.state_bytes,
+            plan.scores,
             work.messages.ctypes.data,
             work.stride,
             work.room.ctypes.data,
@@ -125,20 +124,34 @@ class NativeMachine:
         require_safe(self._program, self._seen + u.shape[1])
         u = np.ascontiguousarray(u, np.int64)
         scores = np.zeros((*u.shape[:2], self._classes), np.int64)
-        length, inputs = u.shape[1:]
 
         def part(k: int) -> None:
             first, last = (j * self.streams // self._threads for j in (k, k + 1))
-            for b in range(first, last):
-                kernels.advance(
-                    *self._arguments(b, self._work[k]), u[b].ctypes.data, inputs, length,
-                    self._seen, scores[b].ctypes.data, self._classes,
-                    0 if sent is None else sent[b].ctypes.data,
-                )  # fmt: skip
+            if u.shape[1] == 1 and sent is None:
+                self._one_token(self._work[k], u, scores, first, last)
+            else:
+                for b in range(first, last):
+                    self._many_tokens(self._work[k], u, scores, b, sent)
 
         _together(part, self._threads)
-        self._seen += length
+        self._seen += u.shape[1]
         return scores
+
+    def _one_token(
+        self, work: _Work, u: np.ndarray, scores: np.ndarray, first: int, last: int
+    ) -> None:
+        kernels.streams(
+            *self._arguments(first, work), u[first:].ctypes.data, u.shape[2], last - first,
+            self._plan.state_bytes, self._seen, scores[first:].ctypes.data, self._classes,
+        )  # fmt: skip
+
+    def _many_tokens(
+        self, work: _Work, u: np.ndarray, scores: np.ndarray, b: int, sent: np.ndarray | None
+    ) -> None:
+        kernels.tokens(
+            *self._arguments(b, work), u[b].ctypes.data, u.shape[2], u.shape[1], self._seen,
+            scores[b].ctypes.data, self._classes, 0 if sent is None else sent[b].ctypes.data,
+        )  # fmt: skip
 
 
 def _together(part: Callable[[int], None], threads: int) -> None:

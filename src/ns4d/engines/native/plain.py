@@ -61,10 +61,11 @@ def mode_sum(w, x, u, s, left, right, top):
 def neurons(each: bool, stamp: str) -> Callable[..., None]:
     """The kernel for either rounding."""
 
-    def plain(row, parameters, state, messages, source, target, stride, count, room):
+    def plain(row, parameters, state, apart, messages, source, target, stride, count, room):
         modes, top = column(row, MODES) if stamp else 0, column(row, STATE_MAX)
         for t in range(count):
-            w, x = parameters + column(row, WEIGHTS), state + column(row, STATE)
+            w = parameters + column(row, WEIGHTS)
+            x = state + apart * t + column(row, STATE)
             for h in range(column(row, OUTPUTS)):
                 u = np.int64(load_i32(source, stride * t + 4 * h))
                 d, sa, sb = load_i64(w, 0) * u, load_i64(w, 8), load_i64(w, 16)

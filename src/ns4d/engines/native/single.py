@@ -93,19 +93,19 @@ def tokens(clamped: bool, per_mode: bool, stamp: str) -> Callable[..., None]:
     """The kernel for single tokens."""
     size = 192 if per_mode else 128
 
-    def single(row, parameters, state, messages, source, target, stride, count, room):
+    def single(row, parameters, state, apart, messages, source, target, stride, count, room):
         modes, top = (
             column(row, MODES) if stamp else 0,
             splat_f32x8(np.float32(column(row, STATE_MAX))),
         )
-        for t in range(count):
-            w, x = parameters + column(row, WEIGHTS), state + column(row, STATE)
-            scale, at = parameters + column(row, DESCALE), stride * t
-            for _ in range(column(row, BLOCKS)):
+        head, states = parameters + column(row, WEIGHTS), state + column(row, STATE)
+        scale = parameters + column(row, DESCALE)
+        for block in range(column(row, BLOCKS)):
+            for t in range(count):
+                w, x, at = head + HEAD, states + apart * t, stride * t + 32 * block
                 m = f32_of_i32(load_i32x8(source, at))
-                u = m if per_mode else trunc(load_f32x8(w, 0) * m)
-                v = trunc(load_f32x8(w, 32) * m)
-                w += HEAD
+                u = m if per_mode else trunc(load_f32x8(head, 0) * m)
+                v = trunc(load_f32x8(head, 32) * m)
                 for _ in range(modes):
                     re, im = load_f32x8(x, 0), load_f32x8(x, 32)
                     re, im, y = step(w, re, im, u, top, clamped, per_mode)
@@ -115,8 +115,9 @@ def tokens(clamped: bool, per_mode: bool, stamp: str) -> Callable[..., None]:
                     w += size
                     x += STATES
                 send(scale, v, target + at)
-                scale += 256
-                at += 32
+            head += HEAD + size * modes
+            states += STATES * modes
+            scale += 256
 
     return single
 
@@ -125,7 +126,7 @@ def chunk(clamped: bool, per_mode: bool, stamp: str) -> Callable[..., None]:
     """The kernel for many tokens."""
     size = 192 if per_mode else 128
 
-    def single(row, parameters, state, messages, source, target, stride, count, room):
+    def single(row, parameters, state, apart, messages, source, target, stride, count, room):
         modes, top = (
             column(row, MODES) if stamp else 0,
             splat_f32x8(np.float32(column(row, STATE_MAX))),

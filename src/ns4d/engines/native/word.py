@@ -43,17 +43,22 @@ def tokens(per_mode: bool, stamp: str) -> Callable[..., None]:
     """The kernel for single tokens."""
     size = 96 if per_mode else 64
 
-    def word(row, parameters, state, messages, source, target, stride, count, room):
+    def word(row, parameters, state, apart, messages, source, target, stride, count, room):
         modes, high = column(row, MODES) if stamp else 0, splat_i64x4(32)
-        for t in range(count):
-            w, x = parameters + column(row, WEIGHTS), state + column(row, STATE)
-            for group in range(2 * column(row, BLOCKS)):
-                u = i64_of_i32(load_i32x4(source, stride * t + 16 * group))
-                down, up, half = load_i64x4(w, DOWN), load_i64x4(w, UP), load_i64x4(w, HALF)
-                drive = half if per_mode else half + multiply_low(load_i64x4(w, DRIVE), u)
-                v = load_i64x4(w, HALF_OUT) + multiply_low(load_i64x4(w, DIRECT), u)
-                v_im, down_out = splat_i64x4(0), load_i64x4(w, DOWN_OUT)
-                w += HEAD
+        head, states = parameters + column(row, WEIGHTS), state + column(row, STATE)
+        for group in range(2 * column(row, BLOCKS)):
+            scale = parameters + column(row, DESCALE) + 256 * (group // 2) + 32 * (group % 2)
+            for t in range(count):
+                w, x, at = head + HEAD, states + apart * t, stride * t + 16 * group
+                u = i64_of_i32(load_i32x4(source, at))
+                down, up, half = (
+                    load_i64x4(head, DOWN),
+                    load_i64x4(head, UP),
+                    load_i64x4(head, HALF),
+                )
+                drive = half if per_mode else half + multiply_low(load_i64x4(head, DRIVE), u)
+                v = load_i64x4(head, HALF_OUT) + multiply_low(load_i64x4(head, DIRECT), u)
+                v_im = splat_i64x4(0)
                 for _ in range(modes):
                     a_re, c_re, x_re = load_i64x4(w, 0), load_i64x4(w, 32), load_i64x4(x, 0)
                     a_im, x_im = a_re >> high, x_re >> high
@@ -68,9 +73,10 @@ def tokens(per_mode: bool, stamp: str) -> Callable[..., None]:
                     v_im = v_im + multiply_low(c_re >> high, im >> down)
                     w += size
                     x += STATES
-                scale = parameters + column(row, DESCALE) + 256 * (group // 2) + 32 * (group % 2)
-                total = f64_of_low_words((v - v_im) >> down_out)
-                descale_four(scale, total, target + stride * t + 16 * group)
+                total = f64_of_low_words((v - v_im) >> load_i64x4(head, DOWN_OUT))
+                descale_four(scale, total, target + at)
+            head += HEAD + size * modes
+            states += STATES * modes
 
     return word
 
@@ -143,7 +149,7 @@ def chunk(per_mode: bool, stamp: str) -> Callable[..., None]:
     """The kernel for many tokens."""
     size = 96 if per_mode else 64
 
-    def word(row, parameters, state, messages, source, target, stride, count, room):
+    def word(row, parameters, state, apart, messages, source, target, stride, count, room):
         modes, half = column(row, MODES) if stamp else 0, splat_f64x4(0.5)
         w, x = parameters + column(row, WEIGHTS), state + column(row, STATE)
         for group in range(2 * column(row, BLOCKS)):
