@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch.nn import functional
 
 from ns4d.data import Dataset
@@ -20,6 +21,7 @@ from ns4d.program import Program
 from ns4d.quantize.fake import logits_of
 from ns4d.quantize.fold import fold_batch_norm
 from ns4d.quantize.forward import Answer, answer, program_accuracy
+from ns4d.quantize.options import Options
 from ns4d.quantize.ptq import build_program, calibrate
 from ns4d.quantize.scales import Scales
 from ns4d.quantize.widths import with_widths
@@ -39,11 +41,11 @@ PRECISE = replace(
 
 
 def lowered(
-    network: Network, dataset: Dataset, arithmetic: Arithmetic
+    network: Network, dataset: Dataset, arithmetic: Arithmetic, options: Options | None = None
 ) -> tuple[Network, Scales, Program]:
     """A network whose parameters have moved since its scales were chosen, and its program."""
     folded = fold_batch_norm(network)
-    scales = calibrate(folded, dataset, arithmetic, sequences=4)
+    scales = calibrate(folded, dataset, arithmetic, options, sequences=4)
     with torch.no_grad():
         for parameter in folded.parameters():
             parameter.add_(0.02 * torch.randn_like(parameter))
@@ -80,10 +82,10 @@ def differences(found: Answer, scales: Scales, program: Program, dataset: Datase
 
 
 @settings(max_examples=25)
-@given(plans, arithmetics)
-def test_every_logit_is_the_programs(plan, arithmetic):
+@given(plans, arithmetics, st.booleans())
+def test_every_logit_is_the_programs(plan, arithmetic, fold_b):
     dataset = make_dataset(plan.config, plan.seed, count=4, length=16)
-    network, scales, program = lowered(plan.build(), dataset, arithmetic)
+    network, scales, program = lowered(plan.build(), dataset, arithmetic, Options(fold_b=fold_b))
     found = answered(network, scales, program, dataset)
     assert differences(found, scales, program, dataset) == []
 
@@ -154,12 +156,14 @@ def gradients(network: Network, logits: torch.Tensor, labels: np.ndarray) -> tor
     return torch.cat([p.grad.flatten() for p in network.parameters() if p.grad is not None])
 
 
-def gradient_error(config: ModelConfig, seed: int, arithmetic: Arithmetic) -> float:
+def gradient_error(
+    config: ModelConfig, seed: int, arithmetic: Arithmetic, fold_b: bool = False
+) -> float:
     """How far the gradient is from that of the float network, relative to its length."""
     dataset = make_dataset(config, seed, count=8, length=40)
     network = fold_batch_norm(make_network(config, seed))
     split = dataset.train
-    scales = calibrate(network, dataset, arithmetic, sequences=64)
+    scales = calibrate(network, dataset, arithmetic, Options(fold_b=fold_b), sequences=64)
     program = build_program(network, scales, arithmetic, dataset, {})
     # Half as loud as what calibrates, so that no message is at its limit.
     tokens, lengths = (split.tokens + 128.0) / 2, torch.tensor(split.lengths)
@@ -173,12 +177,13 @@ def gradient_error(config: ModelConfig, seed: int, arithmetic: Arithmetic) -> fl
     return float((found - wanted).norm() / wanted.norm())
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_the_gradient_approaches_that_of_the_float_network(seed):
+@pytest.mark.parametrize("fold_b", [False, True])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_gradient_approaches_that_of_the_float_network(seed, fold_b):
     """With many bits nothing is left of rounding; with few, something is."""
     config = ModelConfig(inputs=2, classes=3, channels=6, modes=4, layers=2, step_max=0.5)
-    assert gradient_error(config, seed, PRECISE) < 2e-4
-    assert gradient_error(config, seed, NARROW) > 1e-2
+    assert gradient_error(config, seed, PRECISE, fold_b) < 2e-4
+    assert gradient_error(config, seed, NARROW, fold_b) > 1e-2
 
 
 def test_every_parameter_receives_a_gradient():
