@@ -89,8 +89,13 @@ def test_fine_tuning(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert all(0 <= accuracy <= 1 for accuracy in accuracies)
     assert call(*command) == 0
     assert last_json(capsys)["digest"] == program.digest
-    assert call("evaluate", str(run), "--program", str(path), "--json") == 0
+    record = run / "fine_tuning.json"
+    command = ("evaluate", str(run), "--program", str(path), "--record", str(record), "--json")
+    assert call(*command) == 0
     assert last_json(capsys)["digest"] == program.digest
+    tuning = json.loads(record.read_text())["fine_tuning"]
+    assert tuning["recipe"] == json.loads(str(program.metadata.provenance["qaft"]))
+    assert [line["kind"] for line in tuning["journal"]] == ["start", "epoch"]
 
 
 def test_your_own_sequences_train(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,6 +14,7 @@ from ns4d.errors import ConfigError
 from ns4d.model import Network
 from ns4d.program import Program, load
 from ns4d.quantize import agreement, stream_split
+from ns4d.quantize.qaft import RECIPE
 from ns4d.storage import write_atomically
 from ns4d.train import Recipe, evaluate
 from ns4d.train.checkpoint import load_selected, network_digest
@@ -107,11 +108,15 @@ def evaluate_run(
         "tokens": counts.tokens,
         "arithmetic": integers.arithmetic.name,
         "digest": integers.digest,
+        "fine_tuned": "qaft" in integers.metadata.provenance,
     }
 
 
 def write_record(path: Path, folder: Path, run: LoadedRun, facts: dict[str, Any]) -> None:
-    """Write figures, recipe, training journal and environment into one JSON file."""
+    """Write figures, recipe, training journal and environment into one JSON file.
+
+    Those of the fine-tuning as well, if the figures are those of a fine-tuned program.
+    """
     record = {
         "origin": "measured",
         "figures": facts,
@@ -120,4 +125,8 @@ def write_record(path: Path, folder: Path, run: LoadedRun, facts: dict[str, Any]
         "environment": environment(),
         "journal": read_journal(folder),
     }
+    if facts.get("fine_tuned"):
+        tuned = folder / f"qaft-{facts['arithmetic']}"
+        recipe = json.loads((tuned / RECIPE).read_text("utf-8"))
+        record["fine_tuning"] = {"recipe": recipe, "journal": read_journal(tuned)}
     write_atomically(path, (json.dumps(record, indent=1) + "\n").encode())
