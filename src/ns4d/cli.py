@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ns4d.bench.runs import LoadedRun
     from ns4d.numerics import Arithmetic
     from ns4d.program import Program
+    from ns4d.quantize import Options
 
 app = typer.Typer(
     help="Train a diagonal state-space model, make it an integer program, stream it exactly.",
@@ -33,6 +34,16 @@ DataDir = Annotated[
     Path | None, typer.Option("--data-dir", help="Data sets; else NS4D_DATA, else download.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
+Profile = Annotated[
+    str, typer.Option(help="Arithmetic profile: loihi2, wide, or a .json file of your own.")
+]
+KeepB = Annotated[bool, typer.Option("--keep-b", help="Do not fold B into C.")]
+Certified = Annotated[
+    bool | None,
+    typer.Option("--certified/--calibrated", help="Prove states [wide], or calibrate [loihi2]."),
+]
+ObserverName = Annotated[str, typer.Option(help="What scales must cover: max, percentile, mse.")]
+ReportPage = Annotated[Path | None, typer.Option(help="Compare nodes in an HTML page here.")]
 Bits = Annotated[int | None, typer.Option(help="Width in place of the profile's.")]
 Threads = Annotated[int, typer.Option(min=0, help="CPU threads for PyTorch; 0 is all cores.")]
 
@@ -112,14 +123,16 @@ def quantize(
     qaft: Annotated[
         int | None, typer.Option(min=1, metavar="EPOCHS", help="Fine-tune with the integers.")
     ] = None,
-    profile: Annotated[
-        str, typer.Option(help="Arithmetic profile: loihi2, wide, or a .json file of your own.")
-    ] = "loihi2",
+    profile: Profile = "loihi2",
     weight_bits: Bits = None,
     coefficient_bits: Bits = None,
     message_bits: Bits = None,
     state_bits: Bits = None,
+    keep_b: KeepB = False,
+    certified: Certified = None,
+    observer: ObserverName = "max",
     sequences: Annotated[int, typer.Option(min=1, help="Calibration sequences.")] = 64,
+    report: ReportPage = None,
     out: Annotated[Path | None, typer.Option(help="Program file [RUN/PROFILE.ns4d].")] = None,
     data_dir: DataDir = None,
     device: Annotated[str, typer.Option(help="Where --qaft computes: cpu, cuda, or auto")] = "cpu",
@@ -127,26 +140,63 @@ def quantize(
     as_json: AsJson = False,
 ) -> None:
     """Turn a trained network into an integer program."""
-    from ns4d.bench.fine_tune import fine_tune_run
     from ns4d.bench.runs import load_run
     from ns4d.program import save
 
-    if ptq == (qaft is not None):
-        got = "two" if ptq else "none"
-        fix = "Add --ptq or --qaft EPOCHS."
-        raise ConfigError("quantize", expected="a method", got=got, fix=fix)
+    _require_method(ptq, qaft, report)
     arithmetic = _with_widths(profile, weight_bits, coefficient_bits, message_bits, state_bits)
-    where = _device(device, threads)
-    loaded = load_run(run, data_dir)
+    options = _quantize_options(keep_b, certified, observer)
+    where, loaded = _device(device, threads), load_run(run, data_dir)
     if qaft is None:
-        name, program, facts = arithmetic.name, _ptq(loaded, arithmetic, sequences), {}
+        program, facts = _ptq(loaded, arithmetic, options, sequences, report, as_json)
+        name = arithmetic.name
     else:
+        program, facts = _qaft(run, loaded, arithmetic, options, qaft, sequences, where)
         name = f"qaft-{arithmetic.name}"
-        program, facts = fine_tune_run(run, loaded, arithmetic, qaft, sequences, where)
     path = out or run / f"{name}.ns4d"
     save(program, path)
     file = {"program": str(path), "bytes": path.stat().st_size, "digest": program.digest}
     _print_facts(file | facts, as_json)
+
+
+@app.command()
+def sweep(
+    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    profile: Profile = "loihi2",
+    grid: Annotated[
+        bool, typer.Option("--grid", help="Combine widths, not one at a time.")
+    ] = False,
+    sequences: Annotated[int, typer.Option(min=1, help="Validation sequences each.")] = 1000,
+    keep_b: KeepB = False,
+    certified: Certified = None,
+    observer: ObserverName = "max",
+    journal: Annotated[Path | None, typer.Option(help="Finished ones [RUN/sweep.jsonl].")] = None,
+    record: Annotated[Path | None, typer.Option(help="Write all of them here as JSON.")] = None,
+    report: Annotated[Path | None, typer.Option(help="HTML page [RUN/sweep.html].")] = None,
+    data_dir: DataDir = None,
+    threads: Threads = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Accuracy against width: quantize at many widths, stream validation sequences."""
+    from ns4d.bench.runs import load_run
+    from ns4d.bench.sweep import Sweep, run_sweep, write_sweep
+    from ns4d.bench.sweep_report import sweep_table, write_sweep_report
+    from ns4d.bench.tables import print_table
+
+    _device("cpu", threads)
+    plan = Sweep(_profile(profile), grid, sequences, _quantize_options(keep_b, certified, observer))
+    lines, page = journal or run / "sweep.jsonl", report or run / "sweep.html"
+    found = run_sweep(
+        plan, load_run(run, data_dir), lines, lambda line: print(line, file=sys.stderr)
+    )
+    write_sweep_report(found, page)
+    if record is not None:
+        write_sweep(found, record)
+    if as_json:
+        print(json.dumps(found))
+        return
+    print_table(sweep_table(found), Console())
+    print(f"report  {page}")
 
 
 @app.command()
@@ -264,14 +314,62 @@ def _with_widths(profile: str, *bits: int | None) -> Any:
     return with_widths(_profile(profile), *bits)
 
 
-def _ptq(loaded: LoadedRun, arithmetic: Arithmetic, sequences: int) -> Program:
+def _require_method(ptq: bool, qaft: int | None, report: Path | None) -> None:
+    if ptq == (qaft is not None):
+        got = "two" if ptq else "none"
+        fix = "Add --ptq or --qaft EPOCHS."
+        raise ConfigError("quantize", expected="a method", got=got, fix=fix)
+    if report is not None and not ptq:
+        fix = "Leave it out, or add --ptq."
+        raise ConfigError("--report", expected="--ptq", got="--qaft", fix=fix)
+
+
+def _quantize_options(keep_b: bool, certified: bool | None, observer: str) -> Options:
+    from ns4d.quantize import OBSERVERS, Options
+
+    if observer not in OBSERVERS:
+        names = ", ".join(OBSERVERS)
+        fix = "Choose one of these, or build an Observer in Python."
+        raise ConfigError("--observer", expected=f"one of {names}", got=repr(observer), fix=fix)
+    return Options(fold_b=not keep_b, certified=certified, observer=OBSERVERS[observer])
+
+
+def _ptq(
+    loaded: LoadedRun,
+    arithmetic: Arithmetic,
+    options: Options,
+    sequences: int,
+    report: Path | None,
+    as_json: bool,
+) -> tuple[Program, dict[str, Any]]:
+    from ns4d.bench.quantization import inspect, quantize_run, write_quantization_report
     from ns4d.bench.runs import provenance
-    from ns4d.quantize import post_training_quantize
+    from ns4d.bench.tables import print_table
 
     facts = provenance(loaded.network, loaded.recipe)
-    return post_training_quantize(
-        loaded.network, loaded.dataset, arithmetic, sequences=sequences, provenance=facts
-    )
+    made = quantize_run(loaded.network, loaded.dataset, arithmetic, options, sequences, facts)
+    if report is None:
+        return made.program, {}
+    found = inspect(made, loaded.dataset)
+    write_quantization_report(made, found, report)
+    if as_json:
+        return made.program, {"report": str(report), "inspection": found.plain()}
+    print_table(found.table, Console())
+    return made.program, {"report": str(report), "verdict": found.verdict}
+
+
+def _qaft(
+    run: Path,
+    loaded: LoadedRun,
+    arithmetic: Arithmetic,
+    options: Options,
+    epochs: int,
+    sequences: int,
+    where: torch.device,
+) -> tuple[Program, dict[str, Any]]:
+    from ns4d.bench.fine_tune import fine_tune_run
+
+    return fine_tune_run(run, loaded, arithmetic, epochs, sequences, where, options)
 
 
 def _counter(verb: str) -> Any:

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ns4d.bench.tables import percent
+from ns4d.quantize.fidelity import NodeFidelity
 
 STYLE: Any = {  # matplotlib types its keys as literals
     "font.size": 9,
@@ -54,6 +55,49 @@ def learning_curve(records: Sequence[Mapping[str, Any]]) -> str:
         last = epochs[-1]["validation_accuracy"]
         right.set(xlabel="epoch", ylabel="accuracy, %", title=f"validation {percent(last)}")
         left.legend(frameon=False)
+        return to_svg(figure)
+
+
+def fidelity_curve(nodes: Sequence[NodeFidelity]) -> str:
+    """Signal-to-noise ratio from the input to the read-out.
+
+    Args:
+        nodes: In order.
+
+    Returns:
+        An SVG element.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(8, 3), layout="constrained")
+        axes = figure.subplots()
+        axes.plot([node.snr_db for node in nodes], "C0o-")
+        axes.set_xticks(range(len(nodes)), [node.name for node in nodes], rotation=30, ha="right")
+        axes.set(ylabel="signal-to-noise ratio, dB", ylim=(0, None))
+        return to_svg(figure)
+
+
+def pareto(points: Sequence[tuple[str, float, float]], front: Sequence[int], cost: str) -> str:
+    """Accuracy against a cost; what nothing beats in both is connected.
+
+    Args:
+        points: Name, cost and accuracy of each.
+        front: Which of them lie on the front, by increasing cost.
+        cost: Label of the cost, with its unit.
+
+    Returns:
+        An SVG element.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(8, 3.6), layout="constrained")
+        axes = figure.subplots()
+        axes.plot([p[1] for p in points], [100 * p[2] for p in points], "C0o", markersize=4)
+        axes.plot([points[k][1] for k in front], [100 * points[k][2] for k in front], "C1-")
+        for k in front:
+            name, x, y = points[k]
+            axes.annotate(
+                name, (x, 100 * y), fontsize=7, xytext=(3, -9), textcoords="offset points"
+            )
+        axes.set(xlabel=cost, ylabel="accuracy, %")
         return to_svg(figure)
 
 

@@ -10,6 +10,7 @@ import torch
 from ns4d.bench.runs import LoadedRun
 from ns4d.numerics import Arithmetic
 from ns4d.program import Program
+from ns4d.quantize.options import Options
 from ns4d.quantize.qaft import quantization_aware_fine_tune
 from ns4d.quantize.qaft_recipe import qaft_recipe
 
@@ -21,6 +22,7 @@ def fine_tune_run(
     epochs: int,
     sequences: int,
     device: torch.device,
+    options: Options | None = None,
 ) -> tuple[Program, dict[str, Any]]:
     """Fine-tune in RUN/qaft-PROFILE, or go on with what stopped there.
 
@@ -31,11 +33,14 @@ def fine_tune_run(
         epochs: Passes over the training part.
         sequences: How many sequences calibrate the scales.
         device: Where to compute.
+        options: How scales are chosen; the defaults if None.
 
     Returns:
         The selected program, and its figures: all accuracies are those on the validation part.
     """
-    recipe = qaft_recipe(loaded.network, loaded.recipe, arithmetic, epochs, sequences=sequences)
+    recipe = qaft_recipe(
+        *(loaded.network, loaded.recipe, arithmetic, epochs), options=options, sequences=sequences
+    )
     folder = run / f"qaft-{arithmetic.name}"
     result = quantization_aware_fine_tune(
         loaded.network, loaded.dataset, recipe, folder, device=device

@@ -12,7 +12,8 @@ that it counts messages, and
 
 A power of two costs a neuron a shift instead of two products, and no memory.
 
-fx leaves some bits of headroom above the calibrated maximum of the channel's states. fv is as
+fx leaves some bits of headroom above the calibrated peak of the channel's states, or as many as
+the proof needs that none of them ever saturates (`ns4d.program.ranges.state_bound`). fv is as
 large as the proof allows that the sum over modes fits the accumulator, whatever the input; the
 proof is `ns4d.program.ranges.reduction_bound`. Each shift s lets the largest coefficient of its
 channel fill its width; that of a folded b is as small as it can be.
@@ -27,6 +28,7 @@ import torch
 from jaxtyping import Complex, Float, Int
 from torch import Tensor
 
+from ns4d.errors import RangeError
 from ns4d.model.layer import StateSpace
 from ns4d.numerics import Arithmetic, nearest
 from ns4d.program import S4D
@@ -80,17 +82,19 @@ def choose_neuron(
         output_peak: The same of its outputs after the ReLU.
         arithmetic: Widths and roundings.
         options: See `Options`.
+
+    Raises:
+        RangeError: The states cannot be certified, as the options ask.
     """
     real = _real(ssm, before.scale, options.fold_b)
-    a_shift = arithmetic.coefficient_bits - 1
     peak = state_peak / before.scale if options.fold_b else state_peak
     fx = _state_exponent(peak, real.drive, arithmetic, options.headroom_bits)
-    b_shift = np.maximum(-fx, 0)
-    if not options.fold_b:
-        drive = np.ldexp(real.drive, fx[:, None, None])
-        b_shift = _filling(drive, arithmetic, a_shift + SHIFT_GAP)
+    if options.certifies(arithmetic):
+        fx = _certified_exponent(real, fx, before.limit, arithmetic, options.fold_b)
+    b_shift = _drive_shift(real, fx, arithmetic, options.fold_b)
     fv, c_shift, d_shift = _choose_output(real, fx, b_shift, before.limit, arithmetic)
     sent = choose_messages(np.ldexp(1.0, -fv), output_peak, arithmetic, options)
+    a_shift = arithmetic.coefficient_bits - 1
     return NeuronScale(options.fold_b, fx, fv, a_shift, b_shift, c_shift, d_shift, sent)
 
 
@@ -152,6 +156,47 @@ def _state_exponent(
     by_drive = floor_log2(arithmetic.coefficient_max / np.where(widest > 0, widest, 1.0))
     by_state = floor_log2(arithmetic.state_max / np.where(peak > 0, peak, 1.0)) - headroom_bits
     return np.minimum(by_drive, by_state)
+
+
+def _certified_exponent(
+    real: RealNeuron,
+    fx: Int[np.ndarray, " h"],
+    limit: Int[np.ndarray, " h"],
+    arithmetic: Arithmetic,
+    fold_b: bool,
+) -> Int[np.ndarray, " h"]:
+    """The largest fx, from the calibrated one down, for which no state can saturate."""
+    fx, none = fx.copy(), np.zeros_like(fx)
+    doubtful = np.arange(len(fx))
+    for _ in range(arithmetic.state_bits):
+        b_shift = _drive_shift(real, fx, arithmetic, fold_b)
+        neuron = _coefficients(real, fx, none, b_shift, none, none, arithmetic).channels(doubtful)
+        states = neuron.states(arithmetic, limit[doubtful])
+        doubtful = doubtful[(states >= arithmetic.state_max).any(1)]
+        if not doubtful.size:
+            break
+        fx[doubtful] -= 1
+    # A drive that rounds every message away is bounded as well, but certifies nothing of use.
+    widest = np.ldexp(np.abs(real.drive).max((1, 2)) * limit, fx)
+    lost = np.union1d(doubtful, np.flatnonzero((widest > 0) & (widest < 1)))
+    if not lost.size:
+        return fx
+    raise RangeError(
+        f"channel {lost[0]}",
+        expected=f"states proved within {arithmetic.state_bits} bits",
+        got="a mode that decays too slowly for that",
+        fix="Calibrate instead of certifying, or take a profile with wider states.",
+    )
+
+
+def _drive_shift(
+    real: RealNeuron, fx: Int[np.ndarray, " h"], arithmetic: Arithmetic, fold_b: bool
+) -> Int[np.ndarray, " h"]:
+    """The shift of b, in lowest terms where b is a power of two."""
+    if fold_b:
+        return np.maximum(-fx, 0)
+    drive = np.ldexp(real.drive, fx[:, None, None])
+    return _filling(drive, arithmetic, arithmetic.coefficient_bits - 1 + SHIFT_GAP)
 
 
 def _choose_output(

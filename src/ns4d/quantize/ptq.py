@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
-from ns4d.data import Dataset
+from ns4d.data import Dataset, Split
 from ns4d.model import Network
 from ns4d.numerics import LOIHI2, Arithmetic
 from ns4d.program import InputQuantizer, Metadata, Program
@@ -42,15 +42,16 @@ def post_training_quantize(
         provenance: Where the network comes from; stored in the program.
 
     Returns:
-        A program whose accumulators are proved free of overflow; its states saturate.
+        A program whose accumulators are proved free of overflow, and its states of saturation
+        if the options ask for that.
 
     Raises:
         ConfigError: If the network has parts that no integer node expresses.
+        RangeError: If the states cannot be certified.
     """
     folded = fold_batch_norm(network)
     scales = calibrate(folded, dataset, arithmetic, options, sequences)
-    count = min(sequences, len(dataset.train))
-    facts = {**(provenance or {}), "calibration_sequences": count}
+    facts = {**(provenance or {}), **calibration_facts(dataset, sequences)}
     return build_program(folded, scales, arithmetic, dataset, facts)
 
 
@@ -71,7 +72,8 @@ def calibrate(
         ConfigError: If the network has parts that no integer node expresses.
     """
     options = options or Options()
-    ranges = observe(folded, *_calibration_tokens(dataset, sequences), options.fold_b)
+    tokens, lengths = calibration_tokens(dataset, sequences)
+    ranges = observe(folded, tokens, lengths, options, arithmetic)
     return choose_scales(folded, ranges, arithmetic, options)
 
 
@@ -107,12 +109,23 @@ def build_program(
     )
 
 
-def _calibration_tokens(
-    dataset: Dataset, sequences: int
-) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Normalized tokens of a fixed random choice of training sequences, with their lengths."""
+def calibration_facts(dataset: Dataset, sequences: int) -> dict[str, Scalar]:
+    """What a program says about its calibration."""
+    return {"calibration_sequences": min(sequences, len(dataset.train))}
+
+
+def calibration_split(dataset: Dataset, sequences: int) -> Split:
+    """A fixed random choice of training sequences; all of them if there are fewer."""
     count = min(sequences, len(dataset.train))
     chosen = np.random.default_rng(CALIBRATION_SEED).permutation(len(dataset.train))[:count]
-    part = SplitTensors(dataset.train.select(chosen), dataset.normalization, torch.device("cpu"))
-    tokens, _, lengths = part.batch(torch.arange(count))
+    return dataset.train.select(chosen)
+
+
+def calibration_tokens(
+    dataset: Dataset, sequences: int
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Normalized tokens of `calibration_split`, with their lengths; None if all are equal."""
+    split = calibration_split(dataset, sequences)
+    part = SplitTensors(split, dataset.normalization, torch.device("cpu"))
+    tokens, _, lengths = part.batch(torch.arange(len(split)))
     return tokens, lengths

@@ -1,0 +1,215 @@
+"""A study of widths: quantize a run at many of them, stream a validation subset, compare.
+
+Each finished configuration is one line of a JSON lines file. A configuration found there is not
+computed again, so a sweep that was stopped goes on where it stopped. A line belongs to its network,
+its sequences and its options; other lines are left alone.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from ns4d.bench.environment import environment
+from ns4d.bench.operations import count_operations, stored_bytes
+from ns4d.bench.runs import LoadedRun
+from ns4d.data import Split
+from ns4d.errors import Ns4dError
+from ns4d.model import Network
+from ns4d.numerics import Arithmetic
+from ns4d.quantize import Options, build_program, choose_scales, fold_batch_norm, observe
+from ns4d.quantize import agreement as compare
+from ns4d.quantize.compare import stream_split
+from ns4d.quantize.observe import NetworkRange
+from ns4d.quantize.ptq import calibration_tokens
+from ns4d.storage import write_atomically
+from ns4d.train import evaluate
+from ns4d.train.checkpoint import network_digest
+
+# One axis at a time: these, below the width of the profile.
+AXES: Mapping[str, tuple[int, ...]] = MappingProxyType(
+    {
+        "weight_bits": (8, 6, 5, 4, 3),
+        "coefficient_bits": (16, 14, 12, 11, 10, 9, 8),
+        "message_bits": (12, 10, 8, 7, 6, 5),
+        "state_bits": (24, 22, 20, 18, 16, 14),
+    }
+)
+# All combinations of these.
+GRID: Mapping[str, tuple[int, ...]] = MappingProxyType(
+    {
+        "weight_bits": (8, 6, 4),
+        "coefficient_bits": (16, 12, 10),
+        "message_bits": (12, 8, 6),
+        "state_bits": (24, 18),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What is swept.
+
+    Args:
+        base: The profile whose widths are changed.
+        grid: Whether all combinations are run, instead of one axis at a time.
+        sequences: Validation sequences per configuration.
+        options: How scales are chosen.
+    """
+
+    base: Arithmetic
+    grid: bool = False
+    sequences: int = 1000
+    options: Options = field(default_factory=Options)
+
+    def configurations(self) -> Iterator[Arithmetic]:
+        """The profile itself, then its narrower relatives; no two alike."""
+        seen = set()
+        for widths in self._widths():
+            one = replace(self.base, name=label(widths), **widths)
+            if one not in seen:
+                seen.add(one)
+                yield one
+
+    def _widths(self) -> Iterator[dict[str, int]]:
+        usual = {axis: getattr(self.base, axis) for axis in AXES}
+        yield usual
+        if self.grid:
+            for values in itertools.product(*GRID.values()):
+                yield dict(zip(GRID, values, strict=True))
+            return
+        for axis, values in AXES.items():
+            yield from (usual | {axis: bits} for bits in values if bits < usual[axis])
+
+
+def label(widths: Mapping[str, int]) -> str:
+    """A short name of widths: weights, coefficients, messages, state."""
+    return "-".join(f"{axis[0]}{widths[axis]}" for axis in AXES)
+
+
+def run_sweep(
+    sweep: Sweep, run: LoadedRun, journal: Path, say: Callable[[str], None] = lambda _: None
+) -> dict[str, Any]:
+    """Compute what the journal does not hold yet.
+
+    Args:
+        sweep: What to compute.
+        run: The trained network with its data; the test part is not touched.
+        journal: The JSON lines file.
+        say: Called with one line per configuration.
+
+    Returns:
+        A record for JSON, its configurations in order.
+    """
+    part = run.dataset.validation
+    split = part.select(np.arange(min(sweep.sequences, len(part))))
+    key = {
+        "network": network_digest(run.network),
+        "sequences": len(split),
+        "options": str(sweep.options),
+    }
+    done = {row["name"]: row for row in read_rows(journal) if row["key"] == key}
+    study = _Study(run, split, sweep)
+    rows = []
+    for arithmetic in sweep.configurations():
+        row = done.get(arithmetic.name)
+        if row is None:
+            row = {"key": key, "name": arithmetic.name} | study.measure(arithmetic)
+            _append(journal, row)
+            say(f"{row['name']}: {_shown(row)}")
+        rows.append({name: value for name, value in row.items() if name != "key"})
+    return {
+        "origin": "measured",
+        "task": run.recipe.task,
+        "profile": sweep.base.name,
+        **key,
+        "configurations": rows,
+    }
+
+
+def write_sweep(record: Mapping[str, Any], path: Path) -> None:
+    """Write a record as JSON, with the machine it was made on."""
+    whole = {**record, "environment": environment()}
+    write_atomically(path, (json.dumps(whole, indent=1) + "\n").encode())
+
+
+def _append(journal: Path, row: Mapping[str, Any]) -> None:
+    with journal.open("a+b") as file:
+        file.seek(max(file.tell() - 1, 0))
+        # What an interruption left of a line must not take the next one with it.
+        torn = file.read(1) not in (b"", b"\n")
+        file.write(b"\n" * torn + json.dumps(row).encode() + b"\n")
+
+
+def read_rows(journal: Path) -> list[dict[str, Any]]:
+    """The whole lines of a journal; a line cut off by an interruption is skipped."""
+    if not journal.exists():
+        return []
+    rows = []
+    for line in journal.read_text(encoding="utf-8").splitlines():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        rows.append(row)
+    return rows
+
+
+def front(rows: list[dict[str, Any]], cost: str) -> list[int]:
+    """The rows that no other row beats in both cost and accuracy, by increasing cost."""
+    usable = [k for k, row in enumerate(rows) if "accuracy" in row]
+    found, best = [], -1.0
+    for k in sorted(usable, key=lambda k: (rows[k][cost], -rows[k]["accuracy"])):
+        if rows[k]["accuracy"] > best:
+            found.append(k)
+            best = rows[k]["accuracy"]
+    return found
+
+
+class _Study:
+    """Observes and evaluates the float network once, for all configurations."""
+
+    def __init__(self, run: LoadedRun, split: Split, sweep: Sweep) -> None:
+        self._run, self._split, self._sweep = run, split, sweep
+        self._folded: Network = fold_batch_norm(run.network)
+        self._float: Any = None
+        self._ranges: NetworkRange | None = None
+
+    def measure(self, arithmetic: Arithmetic) -> dict[str, Any]:
+        """One configuration; one that has no program says why."""
+        widths = {axis: getattr(arithmetic, axis) for axis in AXES}
+        if self._float is None or self._ranges is None:
+            data = self._run.dataset
+            self._float = evaluate(self._folded, self._split, data.normalization).logits
+            tokens, lengths = calibration_tokens(data, 64)
+            self._ranges = observe(
+                self._folded, tokens, lengths, self._sweep.options, self._sweep.base
+            )
+        try:
+            return widths | self._program(arithmetic, self._ranges)
+        except Ns4dError as error:
+            return widths | {"error": str(error)}
+
+    def _program(self, arithmetic: Arithmetic, ranges: NetworkRange) -> dict[str, Any]:
+        scales = choose_scales(self._folded, ranges, arithmetic, self._sweep.options)
+        program = build_program(self._folded, scales, arithmetic, self._run.dataset, {})
+        scores = stream_split(program, self._split)
+        counts = compare(self._float, scores, self._split)
+        return {
+            "accuracy": counts.integer_accuracy,
+            "float_accuracy": counts.float_accuracy,
+            "agreement": counts.agreement,
+            "bytes": stored_bytes(program),
+            **asdict(count_operations(program)),
+        }
+
+
+def _shown(row: Mapping[str, Any]) -> str:
+    return row.get("error") or f"{100 * row['accuracy']:.2f} % in {row['bytes']:,} bytes"

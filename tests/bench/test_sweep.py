@@ -1,0 +1,112 @@
+"""The study of widths: each configuration once, whatever interrupts it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ns4d.bench import sweep as module
+from ns4d.bench.operations import count_operations, has_shift_drive, stored_bytes
+from ns4d.bench.runs import LoadedRun
+from ns4d.bench.sweep import AXES, Sweep, front, label, read_rows, run_sweep, write_sweep
+from ns4d.bench.sweep_report import sweep_table, write_sweep_report
+from ns4d.model import ModelConfig
+from ns4d.numerics import LOIHI2
+from ns4d.quantize import Options, post_training_quantize
+from ns4d.train.recipes import RECIPES
+from quantize_networks import make_dataset, make_network
+
+CONFIG = ModelConfig(inputs=2, classes=3, channels=4, modes=3, layers=1)
+RUN = LoadedRun(make_network(CONFIG, seed=0), RECIPES["digits"], make_dataset(CONFIG))
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    axes = dict.fromkeys(AXES, (24,)) | {"weight_bits": (8, 4), "message_bits": (12, 6)}
+    monkeypatch.setattr(module, "AXES", axes)
+
+
+def test_one_axis_at_a_time_starts_with_the_profile() -> None:
+    found = list(Sweep(LOIHI2).configurations())
+    assert label({axis: getattr(found[0], axis) for axis in AXES}) == "w8-c16-m12-s24"
+    for one in found[1:]:
+        assert sum(getattr(one, axis) != getattr(LOIHI2, axis) for axis in AXES) == 1
+    assert len({one.name for one in found}) == len(found)
+
+
+def test_the_grid_combines() -> None:
+    found = list(Sweep(LOIHI2, grid=True).configurations())
+    assert len(found) == 3 * 3 * 3 * 2
+    assert any(one.weight_bits == 4 and one.state_bits == 18 for one in found)
+
+
+def test_a_finished_configuration_is_not_repeated(few: None, tmp_path: Path) -> None:
+    journal, said = tmp_path / "sweep.jsonl", []
+    plan = Sweep(LOIHI2, sequences=10)
+    first = run_sweep(plan, RUN, journal, said.append)
+    assert len(said) == len(first["configurations"]) == 3
+    # An interruption leaves half a line: that one alone is computed again.
+    text = journal.read_text().splitlines(keepends=True)
+    journal.write_text("".join(text[:2]) + text[2][:40])
+    again = run_sweep(plan, RUN, journal, said.append)
+    assert len(said) == 4
+    assert again == first
+    # Other sequences are another study.
+    run_sweep(Sweep(LOIHI2, sequences=9), RUN, journal, said.append)
+    assert len(said) == 7
+    run_sweep(Sweep(LOIHI2, sequences=10, options=Options(fold_b=False)), RUN, journal, said.append)
+    assert len(said) == 10
+    assert len(read_rows(journal)) == 9
+
+
+def test_what_has_no_program_is_recorded_with_its_reason(
+    few: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "AXES", dict(module.AXES) | {"state_bits": (2,)})
+    plan = Sweep(LOIHI2, sequences=5, options=Options(certified=True))
+    record = run_sweep(plan, RUN, tmp_path / "sweep.jsonl")
+    (row,) = (row for row in record["configurations"] if row["state_bits"] == 2)
+    assert "expected states proved within 2 bits" in row["error"]
+    assert "no program" in sweep_table(record).rows[record["configurations"].index(row)]
+
+
+def test_the_front_is_what_nothing_beats() -> None:
+    pairs = [(10, 0.9), (5, 0.9), (7, 0.8), (20, 0.95), (30, 0.95), (3, 0.5)]
+    rows: list[dict] = [{"bytes": cost, "accuracy": value} for cost, value in pairs]
+    rows.append({"error": "none"})
+    assert front(rows, "bytes") == [5, 1, 3]
+
+
+def test_record_with_report(few: None, tmp_path: Path) -> None:
+    record = run_sweep(Sweep(LOIHI2, sequences=10), RUN, tmp_path / "sweep.jsonl")
+    write_sweep(record, tmp_path / "record.json")
+    kept = json.loads((tmp_path / "record.json").read_text())
+    assert kept["configurations"] == record["configurations"]
+    assert kept["environment"]
+    write_sweep_report(record, tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    assert page.count("<svg") == 2
+    for row in record["configurations"]:
+        assert f"{row['bit_products']:,}" in page
+
+
+def test_operations_are_counted_from_the_integers() -> None:
+    dataset = RUN.dataset
+    kept, folded = (
+        post_training_quantize(RUN.network, dataset, LOIHI2, Options(fold_b=fold))
+        for fold in (False, True)
+    )
+    h, n, i, o = 4, 3, 2, 3
+    assert not has_shift_drive(kept.recurrent[0])
+    assert has_shift_drive(folded.recurrent[0])
+    # Encoder, mixer, read-out; a twice, c once, per part; d; one descaling per channel and node.
+    most = h * i + h * h + o * h + (4 + 2) * h * n + h + 3 * h
+    operations = count_operations(folded)
+    zeros = most - operations.multiplications
+    assert 0 <= zeros <= 6
+    assert count_operations(kept).multiplications - operations.multiplications == 2 * h * n
+    assert kept.parameter_bytes - stored_bytes(folded) == 2 * h * n * 2
+    assert stored_bytes(kept) == kept.parameter_bytes
+    assert operations.bit_products > operations.multiplications * 8 * 12
