@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from ns4d.bench import streaming_tables
+from ns4d.bench.sweep_report import sweep_table
 from ns4d.bench.tables import Table, percent
 from ns4d.errors import DataError
 from ns4d.storage import write_atomically
 
-DOCUMENTS = ("README.md", "docs/performance.md", "docs/training.md")
+DOCUMENTS = ("README.md", "docs/performance.md", "docs/training.md", "docs/quantization.md")
 BLOCK = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 MEBIBYTE = 1 << 20
 
@@ -75,9 +76,15 @@ def _streaming(table: Callable[[Mapping[str, Any]], Table]) -> Callable[[Path], 
     return lambda results: table(_read(results / "streaming.json"))
 
 
+def widths_table(results: Path) -> Table:
+    """Accuracy of smnist at the widths of a sweep."""
+    return sweep_table(_read(results / "sweep_smnist.json"))
+
+
 TABLES: Mapping[str, Callable[[Path], Table]] = {
     "accuracy": accuracy_table,
     "training-step": step_table,
+    "sweep": widths_table,
     **{name: _streaming(table) for name, table in streaming_tables.TABLES.items()},
 }
 
