@@ -152,7 +152,6 @@ def test_linear_mixers_send_signed_messages() -> None:
 @pytest.mark.parametrize(
     ("change", "name"),
     [
-        ({"residual": True}, "residual"),
         ({"nonlinearity": Nonlinearity.GELU}, "nonlinearity"),
         ({"mixer": Mixer.GLU}, "mixer"),
         ({"norm": Norm.LAYER}, "norm"),

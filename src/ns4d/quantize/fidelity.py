@@ -105,7 +105,9 @@ def float_messages(
         z = NONLINEARITIES[layer.config.nonlinearity](layer.ssm(h))
         m = MIXERS[layer.config.mixer](mix_channels(layer.linear, z))
         values[f"layer{index}.s4d"], values[f"layer{index}.linear"] = _last(z), _last(m)
-        h = m
+        h = m + h if layer.config.residual else m
+        if layer.config.residual:
+            values[f"layer{index}.add"] = _last(h)
     return values
 
 
@@ -115,6 +117,8 @@ def message_units(scales: Scales) -> dict[str, float]:
     for index, layer in enumerate(scales.layers):
         units[f"layer{index}.s4d"] = layer.neuron.sent.scale
         units[f"layer{index}.linear"] = layer.linear.sent.scale
+        if layer.add is not None:
+            units[f"layer{index}.add"] = layer.add.scale
     return units
 
 

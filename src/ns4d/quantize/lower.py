@@ -23,6 +23,7 @@ from ns4d.quantize.integers import message_scale
 from ns4d.quantize.neuron import choose_neuron, lower_neuron
 from ns4d.quantize.observe import NetworkRange
 from ns4d.quantize.options import Options
+from ns4d.quantize.residual import align, choose_add, lower_add
 from ns4d.quantize.scales import LayerScale, Messages, Scales
 
 
@@ -36,7 +37,6 @@ def require_lowerable(config: ModelConfig) -> None:
         "nonlinearity": (Nonlinearity.RELU,),
         "mixer": (Mixer.RELU, Mixer.LINEAR),
         "norm": (Norm.NONE, Norm.BATCH),
-        "residual": (False,),
     }
     for name, values in allowed.items():
         value = getattr(config, name)
@@ -74,8 +74,12 @@ def choose_scales(
     for layer, seen in zip(network.stack, ranges.layers, strict=True):
         neuron = choose_neuron(layer.ssm, sent, seen.state, seen.ssm, arithmetic, options)
         linear = choose_dense(layer.linear, neuron.sent, seen.linear, arithmetic, options)
-        layers.append(LayerScale(neuron, linear))
-        sent = linear.sent
+        add = None
+        if layer.config.residual:
+            linear = align(linear, sent, arithmetic)
+            add = choose_add(linear.sent, sent, seen.output, arithmetic, options)
+        layers.append(LayerScale(neuron, linear, add))
+        sent = layers[-1].sent
     readout = choose_readout(network.decoder, sent, arithmetic)
     return Scales(token, encoder, tuple(layers), readout)
 
@@ -105,5 +109,10 @@ def lower(
         nodes.append(
             lower_dense(f"{name}.linear", layer.linear, neuron.sent, scale.linear, relu, arithmetic)
         )
-        before = scale.linear.sent
+        if scale.add is not None:
+            source = nodes[-3].name
+            nodes.append(
+                lower_add(f"{name}.add", source, scale.linear.sent, before, scale.add, arithmetic)
+            )
+        before = scale.sent
     return tuple(nodes), lower_readout(network.decoder, before, scales.readout, arithmetic)

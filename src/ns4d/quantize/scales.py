@@ -97,10 +97,22 @@ class NeuronScale:
 
 @dataclass(frozen=True, eq=False)
 class LayerScale:
-    """One layer: its state-space model, then its mixer."""
+    """One layer: its state-space model, its mixer, and what a residual connection sends.
+
+    Args:
+        neuron: The state-space model.
+        linear: The mixer.
+        add: The messages of the add node; None without a residual connection.
+    """
 
     neuron: NeuronScale
     linear: DenseScale
+    add: Messages | None = None
+
+    @property
+    def sent(self) -> Messages:
+        """What the layer sends."""
+        return self.linear.sent if self.add is None else self.add
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +140,7 @@ class Scales:
     @property
     def last(self) -> Messages:
         """What enters the read-out."""
-        return self.layers[-1].linear.sent
+        return self.layers[-1].sent
 
     @property
     def score(self) -> float:
