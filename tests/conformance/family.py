@@ -25,7 +25,7 @@ PROFILES = (
     replace(LOIHI2, name="broad", weight_bits=16, message_bits=24, accumulator_bits=40),
     replace(WIDE, name="coarse", weight_bits=2, message_bits=3, coefficient_bits=6, state_bits=8),
     replace(LOIHI2, name="fine", coefficient_bits=24, state_bits=32),
-    replace(WIDE, name="fine-sums", coefficient_bits=22, multiplier_bits=24),
+    replace(WIDE, name="fine-sums", coefficient_bits=20),
 )
 KINDS = ("random", "sparse", "zero", "largest", "smallest", "alternating", "impulse", "reals")
 

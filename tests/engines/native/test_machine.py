@@ -132,7 +132,7 @@ def test_an_illegal_value_is_named_and_changes_nothing(program, bad, channel):
 
 @pytest.mark.parametrize("token", [np.zeros(3), np.zeros((1, 2)), np.zeros(2, bool)])
 def test_an_illegal_token_is_refused(program, token):
-    with pytest.raises(ShapeError, match="^tokens: expected"):
+    with pytest.raises(ShapeError, match=r"^tokens: expected"):
         Native(1).load(program, 1).token(token)
 
 
@@ -186,7 +186,7 @@ def test_every_kind_takes_the_path_it_is_named_for():
         "loihi2": p.SINGLE,
         "loihi2 clamped": p.SINGLE_CLAMPED,
         "loihi2 per mode": p.SINGLE_MODES,
-        "wide": p.WORD,
+        "wide": p.SHORT,
         "wide per mode": p.WORD_MODES,
         "wide saturating": p.PLAIN_SUM,
         "residual": p.SINGLE,

@@ -32,7 +32,7 @@ from ns4d.engines.native.linear import (
 )
 from ns4d.engines.native.rounding_mode import HAS_MODE, TOWARD_ZERO, read_mode, write_mode
 
-TOKENS = 64  # of a chunk: its messages and sums then stay in the first cache
+TOKENS = p.TOKENS
 LONG = 4  # shorter chunks are run as single tokens, which read the parameters as often
 OK, BAD_TOKEN = 0, 1
 NEAREST_MAX = 2.0**62
@@ -52,8 +52,12 @@ KERNELS: Mapping[int, tuple[Builder, ...]] = {
         for per_mode in (False, True)
     },
     **{
-        p.WORD + per_mode: (partial(word.tokens, per_mode), partial(word.chunk, per_mode))
-        for per_mode in (False, True)
+        path: (partial(word.tokens, version), partial(word.chunk, version))
+        for path, version in (
+            (p.WORD, word.PER_CHANNEL),
+            (p.WORD_MODES, word.PER_MODE),
+            (p.SHORT, word.SHORT),
+        )
     },
     p.PLAIN_EACH: (partial(plain.neurons, True),) * 2,
     p.PLAIN_SUM: (partial(plain.neurons, False),) * 2,
@@ -156,15 +160,29 @@ def keep(messages, stride, nodes, count, sent, far):
             store(sent + far * k, at, load_i64(source, at))
 
 
-def _entries(stamp: str) -> tuple[Any, Any, Any]:
-    """The ways in; `stamp` is part of their closure, hence of their key in the disk cache."""
+@njit(error_model="numpy", forceinline=True)
+def one(context, seen):
+    """The token whose messages stand in the first row, through the program of a context."""
+    walk(
+        load_i64(context, 0), load_i64(context, 8), load_i64(context, 16), load_i64(context, 24), 0,
+        load_i64(context, 32), load_i64(context, 40), load_i64(context, 48), 1,
+        load_i64(context, 56), seen, load_i64(context, 64),
+    )  # fmt: skip
+
+
+def _singles(stamp: str) -> tuple[Any, Any]:
+    """The ways in for one token; `stamp` is part of their closure, hence of their cache key.
+
+    All arguments but one stand in an array, the context, whose address is passed: a call is then
+    mostly the work itself.
+    """
 
     @njit(cache=True, error_model="numpy", nogil=True)
-    def token(
-        table, nodes, parameters, state, scored, messages, stride, room, raw, quantizer, inputs,
-        largest, seen, scores,
-    ):  # fmt: skip
+    def token(context, seen):
         """One raw token of one stream: (0), then the program. Nothing changes if it is illegal."""
+        raw, quantizer = load_i64(context, 72), load_i64(context, 80)
+        inputs, largest = load_i64(context, 88), load_i64(context, 96)
+        messages = load_i64(context, 40)
         for i in range(inputs if stamp else 0):
             if not np.isfinite(load_f64(raw, 8 * i)):
                 return BAD_TOKEN
@@ -177,8 +195,29 @@ def _entries(stamp: str) -> tuple[Any, Any, Any]:
                 whole += 1.0
             m = np.int32(min(whole, np.float64(largest)))
             store(messages, 4 * i, -m if v < 0 else m)
-        walk(table, nodes, parameters, state, 0, scored, messages, stride, 1, room, seen, scores)
+        one(context, seen)
         return OK
+
+    @njit(cache=True, error_model="numpy", nogil=True)
+    def message(context, seen):
+        """One token that is quantized already; the same otherwise."""
+        whole, inputs, largest = (
+            load_i64(context, 104),
+            load_i64(context, 88),
+            load_i64(context, 96),
+        )
+        for i in range(inputs if stamp else 0):
+            if abs(load_i64(whole, 8 * i)) > largest:
+                return BAD_TOKEN
+        admit(load_i64(context, 40), 0, whole, inputs, 1)
+        one(context, seen)
+        return OK
+
+    return token, message
+
+
+def _batches(stamp: str) -> tuple[Any, Any]:
+    """The ways in for many."""
 
     @njit(cache=True, error_model="numpy", nogil=True)
     def tokens(
@@ -210,7 +249,8 @@ def _entries(stamp: str) -> tuple[Any, Any, Any]:
                 table, nodes, parameters, at, apart, scored, messages, stride, some, room, seen, out
             )
 
-    return token, tokens, streams
+    return tokens, streams
 
 
-token, tokens, streams = _entries(_stamp())
+token, message = _singles(_stamp())
+tokens, streams = _batches(_stamp())

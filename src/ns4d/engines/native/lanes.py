@@ -318,3 +318,29 @@ def invoke(typing: Any, address: Any, numbers: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(types.intp, numbers), generate
+
+
+@instruction
+def low_shorts(typing: Any, v: Any) -> Any:
+    """The lower 16 bits of every 32-bit word, signed, as 32-bit words."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        words = ir.VectorType(ir.IntType(32), 8)
+        by = ir.Constant(words, [ir.Constant(ir.IntType(32), 16)] * 8)
+        raised = builder.shl(builder.bitcast(arguments[0], words), by)
+        return builder.bitcast(builder.ashr(raised, by), arguments[0].type)
+
+    return v(v), generate
+
+
+@instruction
+def high_shorts(typing: Any, v: Any) -> Any:
+    """The upper 16 bits of every 32-bit word, signed, as 32-bit words."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        words = ir.VectorType(ir.IntType(32), 8)
+        by = ir.Constant(words, [ir.Constant(ir.IntType(32), 16)] * 8)
+        lowered = builder.ashr(builder.bitcast(arguments[0], words), by)
+        return builder.bitcast(lowered, arguments[0].type)
+
+    return v(v), generate

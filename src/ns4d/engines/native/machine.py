@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import final
 
 import numpy as np
@@ -23,8 +24,8 @@ class _Work:
     def __init__(self, plan: Plan) -> None:
         self.stride = 4 * plan.width
         self.messages = aligned_bytes(len(plan.nodes) * kernels.TOKENS * self.stride)
-        # Rows of 64 bytes per token; or the pairs of a dense node, then its sums.
-        self.room = aligned_bytes(max(64 * kernels.TOKENS, 32 * plan.width + 512))
+        # Rows of 64 bytes per token, then four modes; or the pairs of a dense node, then its sums.
+        self.room = aligned_bytes(64 * kernels.TOKENS + 32 * plan.width + 1024)
 
 
 @final
@@ -40,20 +41,22 @@ class NativeMachine:
         self._seen, self._safe = 0, program.safe_tokens
         self._work = [_Work(plan) for _ in range(self._threads)]
         self._shape, self._classes = (program.inputs,), len(program.classes)
-        self._raw = np.zeros(program.inputs)
+        self._raw, self._whole = np.zeros(program.inputs), np.zeros(program.inputs, np.int64)
+        self._scores = np.zeros(self._classes, np.int64)
         quantizer = program.input
         self._quantizer = np.concatenate([quantizer.offset, quantizer.scale])
-        self._scores = np.zeros(self._classes, np.int64)
-        self._before, self._after = (
-            self._arguments(0, self._work[0]),
-            (
-                self._raw.ctypes.data,
-                self._quantizer.ctypes.data,
+        # What `kernels.token` takes.
+        kept = (self._scores, self._raw, self._quantizer)
+        self._context = np.array(
+            [
+                *self._arguments(0, self._work[0]),
+                *(array.ctypes.data for array in kept),
                 program.inputs,
                 program.arithmetic.message_max,
-            ),
+                self._whole.ctypes.data,
+            ]
         )
-        self._scores_at = self._scores.ctypes.data
+        self._context_at = self._context.ctypes.data
 
     @property
     def program(self) -> Program:
@@ -94,14 +97,19 @@ class NativeMachine:
 
     def token(self, token: np.ndarray) -> Int64[np.ndarray, " classes"]:
         """One raw token into a machine of one stream; see `Machine.token`."""
-        real = type(token) is np.ndarray and token.shape == self._shape
-        if not real or token.dtype.kind != "f" or token.dtype.itemsize > 8:
+        kind = token.dtype.kind if isinstance(token, np.ndarray) else ""
+        if kind not in ("f", "i") or token.shape != self._shape or token.dtype.itemsize > 8:
             u = admit_token(self._program.arithmetic, self._program.input, token)
             return self.advance(u[None, None])[0, 0]
         if self._seen >= self._safe:
             require_safe(self._program, self._seen + 1)
-        self._raw[:] = token
-        if kernels.token(*self._before, *self._after, self._seen, self._scores_at):
+        if kind == "f":
+            self._raw[:] = token
+            bad = kernels.token(self._context_at, self._seen)
+        else:
+            self._whole[:] = token
+            bad = kernels.message(self._context_at, self._seen)
+        if bad:
             admit_token(self._program.arithmetic, self._program.input, token)
         self._seen += 1
         return self._scores.copy()
@@ -158,6 +166,11 @@ def _together(part: Callable[[int], None], threads: int) -> None:
     if threads == 1:
         part(0)
         return
-    with ThreadPoolExecutor(threads) as pool:
-        for _ in pool.map(part, range(threads)):
-            pass
+    for _ in _pool(threads).map(part, range(threads)):
+        pass
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    """Kept, because starting threads takes longer than many a call."""
+    return ThreadPoolExecutor(threads, thread_name_prefix="ns4d")

@@ -4,7 +4,8 @@ A path is taken where the program's own certificate proves it exact:
 
     PAIRS    messages and weights within 15 bits, accumulators within 31, v·multiplier within 53
     SINGLE   states within 23 bits; |t(a·x)| <= 2^23, |t(b·u)| <= 2^24, |v| <= 2^24, the same 53
-    WORD     no state saturates; shifts at most 32; aligned coefficients within 31 bits, the same 53
+    WORD     no state saturates; shifts at most 32; a, b aligned within 31 bits, the same 53
+    SHORT    the same with one drive per channel and coefficients within 15 bits
 
 The numbers behind them: float32 holds every integer up to 2^24, float64 up to 2^53.
 """
@@ -238,25 +239,21 @@ def _single(writer: _Writer, row: np.ndarray, node: S4D, proved: NodeRange) -> N
     row[p.WEIGHTS] = writer.put(_join(head.transpose(1, 0, 2), body))
 
 
-def _aligned(node: S4D) -> tuple[np.ndarray, ...]:
-    """Shifts of state and output per channel; a, b, c, d brought to them."""
-    s, s_out = np.maximum(node.a_shift, node.b_shift), np.maximum(node.c_shift, node.d_shift)
-    left = (s - node.a_shift)[:, None], (s - node.b_shift)[:, None], (s_out - node.c_shift)[:, None]
-    a, b, c = (
-        np.stack([re, im]) * 2.0**by
-        for re, im, by in (
-            (node.a_re, node.a_im, left[0]),
-            (node.b_re, node.b_im, left[1]),
-            (node.c_re, node.c_im, left[2]),
-        )
+def _aligned(node: S4D) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The shift of the state per channel; a and b brought to it."""
+    s = np.maximum(node.a_shift, node.b_shift)
+    pairs = ((node.a_re, node.a_im), (node.b_re, node.b_im))
+    a, b = (
+        np.ldexp(np.stack(pair).astype(np.float64), by[:, None])
+        for pair, by in zip(pairs, (s - node.a_shift, s - node.b_shift), strict=True)
     )
-    return s, s_out, a, b, c, node.d * 2.0 ** (s_out - node.d_shift)
+    return s, a, b
 
 
 def _fits_word(node: S4D, proved: NodeRange) -> bool:
-    s, s_out, a, b, c, d = _aligned(node)
-    widest = max(np.abs(a).max(), np.abs(b).max(), np.abs(c).max(), np.abs(d).max())
-    fits = max(s.max(), s_out.max()) <= 32 and widest <= WORD_MAX
+    s, a, b = _aligned(node)
+    widest = max(np.abs(k).max() for k in ((a, node.b_re) if _uniform(node) else (a, b)))
+    fits = max(s.max(), node.c_shift.max(), node.d_shift.max()) <= 32 and widest <= WORD_MAX
     return bool(fits and proved.may_saturate == 0 and proved.accumulator.max() <= WORD_MAX)
 
 
@@ -271,20 +268,27 @@ def _fits_double(node: S4D, limit: np.ndarray, proved: NodeRange) -> bool:
 
 
 def _word(writer: _Writer, row: np.ndarray, node: S4D) -> None:
-    row[p.OP] = p.WORD if _uniform(node) else p.WORD_MODES
-    s, s_out, a, b, c, d = _aligned(node)
-    half, half_out = (1 << s) >> 1, (1 << s_out) >> 1
-    parts = [k.astype(np.int64) for k in (s, 32 - s, half, b[0, :, 0], d, s_out, half_out)]
-    parts += [np.ldexp(1.0, -k).view(np.int64) for k in (s, s_out)]
-    head = _blocks(np.stack(parts), 4)
-    pairs = [a, c] if _uniform(node) else [a, c, b]
-    words = [_words(re.astype(np.int64), im.astype(np.int64)) for re, im in pairs]
-    row[p.WEIGHTS] = writer.put(_join(head.transpose(1, 0, 2), _mode_blocks(np.stack(words), 4)))
+    (s, a, b), c = _aligned(node), np.stack([node.c_re, node.c_im])
+    s_out = np.maximum(node.c_shift, node.d_shift)
+    drive, direct = (node.b_re[:, 0], s - node.b_shift), (node.d, s_out - node.d_shift)
+    integers = [s, 32 - s, (1 << s) >> 1, *drive, *direct]
+    integers += [s_out - node.c_shift, s_out, (1 << s_out) >> 1]
+    units = [np.ldexp(1.0, -k) for k in (s, node.b_shift, node.c_shift, node.d_shift)]
+    rows = [k.astype(np.int64) for k in integers] + [k.view(np.int64) for k in units]
+    a, b = a.astype(np.int64), b.astype(np.int64)
+    if not _uniform(node):
+        row[p.OP], words = p.WORD_MODES, [_words(k[0], k[1]) for k in (a, c, b)]
+    elif max(np.abs(a).max(), np.abs(c).max()) > HALF_WORD_MAX:
+        row[p.OP], words = p.WORD, [_words(k[0], k[1]) for k in (a, c)]
+    else:
+        row[p.OP], words = p.SHORT, [_words(_words(a[0], a[1], 16), _words(c[0], c[1], 16))]
+    head = _blocks(np.stack(rows), 4).transpose(1, 0, 2)
+    row[p.WEIGHTS] = writer.put(_join(head, _mode_blocks(np.stack(words), 4)))
 
 
-def _words(low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Two signed 32-bit numbers in one 64-bit word."""
-    return (high << 32) | (low & 0xFFFFFFFF)
+def _words(low: np.ndarray, high: np.ndarray, bits: int = 32) -> np.ndarray:
+    """Two signed numbers of so many bits in one word."""
+    return (high << bits) | (low & ((1 << bits) - 1))
 
 
 def _blocks(rows: np.ndarray, lanes: int = p.LANES) -> np.ndarray:

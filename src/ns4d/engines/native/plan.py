@@ -4,6 +4,7 @@ Each node takes the first path whose conditions it meets (`pack`); paths never d
 
     SINGLE   S4D, EACH_TOWARD_ZERO   float32, eight channels, rounding toward zero
     WORD     S4D, SUM_HALF_UP        32-bit states in 64-bit lanes, four channels
+    SHORT    the same                16-bit coefficients, one drive per channel: half the bytes
     PLAIN    S4D                     int64, one state at a time: any legal node
     PAIRS    dense, read-out         16-bit weights and messages, two by two, zero pairs skipped
     PLAIN_*  dense, add, read-out    int64, one by one: any legal node
@@ -50,8 +51,10 @@ PLAIN_DENSE = 9
 PLAIN_ADD = 10
 READ_PAIRS = 11
 READ_PLAIN = 12
+SHORT = 13
 
 LANES = 8
+TOKENS = 64  # of a chunk: its messages and sums then stay in the first cache
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,7 @@ With the processor rounding toward zero, trunc(fl(a·x)) is t(a·x, s) for a sca
 `ns4d.engines.native.rounding_mode`. `pack` takes this path where no result exceeds 24 bits. A sum
 beyond 2^24 may lose its last bits, but saturates all the same.
 
-A token streams parameters and states through the core once; a chunk keeps two modes in registers
+A token streams parameters and states through the core once; a chunk keeps four modes in registers
 over all its tokens. There are four versions of each: with clamps or proved free of saturation,
 with one drive per channel (b folded into c) or one per mode.
 """
@@ -18,8 +18,9 @@ from numba import njit
 
 from ns4d.engines.native.lanes import (
     f32_of_i32,
-    f64_high,
-    f64_low,
+    f64_of_high,
+    f64_of_low,
+    i32_of_f32,
     larger,
     load_f32x8,
     load_i32x8,
@@ -37,7 +38,10 @@ HEAD, STATES = 64, 64
 
 @njit(**INLINE)
 def step(w, re, im, u, top, clamped, per_mode):
-    """One mode of eight channels: the new state, and its part of (3)."""
+    """One mode of eight channels: the new state, and its part of (3) as integers.
+
+    Sums of (3) are integers because the processor adds those on pipes that (1) and (2) leave free.
+    """
     a_re, a_im = load_f32x8(w, 0), load_f32x8(w, 32)
     new_re = trunc(a_re * re) - trunc(a_im * im)  # (1)
     new_im = trunc(a_re * im) + trunc(a_im * re)  # (2)
@@ -50,7 +54,8 @@ def step(w, re, im, u, top, clamped, per_mode):
         low = negative(top)
         new_re = smaller(larger(new_re, low), top)
         new_im = smaller(larger(new_im, low), top)
-    return new_re, new_im, trunc(load_f32x8(w, 64) * new_re) - trunc(load_f32x8(w, 96) * new_im)
+    y = i32_of_f32(load_f32x8(w, 64) * new_re) - i32_of_f32(load_f32x8(w, 96) * new_im)
+    return new_re, new_im, y
 
 
 @njit(**INLINE)
@@ -60,33 +65,47 @@ def one_mode(w, x, room, count, top, clamped, per_mode):
     for t in range(count):
         at = room + 64 * t
         re, im, y = step(w, re, im, load_f32x8(at, 0), top, clamped, per_mode)
-        store(at, 32, load_f32x8(at, 32) + y)
+        store(at, 32, load_i32x8(at, 32) + y)
     store(x, 0, re)
     store(x, 32, im)
 
 
 @njit(**INLINE)
-def two_modes(w, size, x, room, count, top, clamped, per_mode):
-    """The same for two modes at once: the latency of one hides behind the other."""
+def four_modes(w, size, x, room, count, top, clamped, per_mode):
+    """The same for four modes at once: the latency of one hides behind the others."""
     re, im = load_f32x8(x, 0), load_f32x8(x, 32)
-    re_2, im_2 = load_f32x8(x, 64), load_f32x8(x, 96)
+    re_1, im_1 = load_f32x8(x, 64), load_f32x8(x, 96)
+    re_2, im_2 = load_f32x8(x, 128), load_f32x8(x, 160)
+    re_3, im_3 = load_f32x8(x, 192), load_f32x8(x, 224)
     for t in range(count):
         at = room + 64 * t
         u = load_f32x8(at, 0)
         re, im, y = step(w, re, im, u, top, clamped, per_mode)
-        re_2, im_2, y_2 = step(w + size, re_2, im_2, u, top, clamped, per_mode)
-        store(at, 32, load_f32x8(at, 32) + (y + y_2))
+        re_1, im_1, y_1 = step(w + size, re_1, im_1, u, top, clamped, per_mode)
+        re_2, im_2, y_2 = step(w + 2 * size, re_2, im_2, u, top, clamped, per_mode)
+        re_3, im_3, y_3 = step(w + 3 * size, re_3, im_3, u, top, clamped, per_mode)
+        store(at, 32, load_i32x8(at, 32) + ((y + y_1) + (y_2 + y_3)))
     store(x, 0, re)
     store(x, 32, im)
-    store(x, 64, re_2)
-    store(x, 96, im_2)
+    store(x, 64, re_1)
+    store(x, 96, im_1)
+    store(x, 128, re_2)
+    store(x, 160, im_2)
+    store(x, 192, re_3)
+    store(x, 224, im_3)
 
 
 @njit(**INLINE)
 def send(scale, v, target):
     """(4) for eight channels."""
-    descale_four(scale, f64_low(v), target)
-    descale_four(scale + 32, f64_high(v), target + 16)
+    descale_four(scale, f64_of_low(v), target)
+    descale_four(scale + 32, f64_of_high(v), target + 16)
+
+
+@njit(**INLINE)
+def largest(row):
+    """The clamp of eight states."""
+    return splat_f32x8(np.float32(column(row, STATE_MAX)))
 
 
 def tokens(clamped: bool, per_mode: bool, stamp: str) -> Callable[..., None]:
@@ -94,10 +113,7 @@ def tokens(clamped: bool, per_mode: bool, stamp: str) -> Callable[..., None]:
     size = 192 if per_mode else 128
 
     def single(row, parameters, state, apart, messages, source, target, stride, count, room):
-        modes, top = (
-            column(row, MODES) if stamp else 0,
-            splat_f32x8(np.float32(column(row, STATE_MAX))),
-        )
+        modes, top = column(row, MODES) if stamp else 0, largest(row)
         head, states = parameters + column(row, WEIGHTS), state + column(row, STATE)
         scale = parameters + column(row, DESCALE)
         for block in range(column(row, BLOCKS)):
@@ -105,7 +121,7 @@ def tokens(clamped: bool, per_mode: bool, stamp: str) -> Callable[..., None]:
                 w, x, at = head + HEAD, states + apart * t, stride * t + 32 * block
                 m = f32_of_i32(load_i32x8(source, at))
                 u = m if per_mode else trunc(load_f32x8(head, 0) * m)
-                v = trunc(load_f32x8(head, 32) * m)
+                v = i32_of_f32(load_f32x8(head, 32) * m)
                 for _ in range(modes):
                     re, im = load_f32x8(x, 0), load_f32x8(x, 32)
                     re, im, y = step(w, re, im, u, top, clamped, per_mode)
@@ -127,10 +143,7 @@ def chunk(clamped: bool, per_mode: bool, stamp: str) -> Callable[..., None]:
     size = 192 if per_mode else 128
 
     def single(row, parameters, state, apart, messages, source, target, stride, count, room):
-        modes, top = (
-            column(row, MODES) if stamp else 0,
-            splat_f32x8(np.float32(column(row, STATE_MAX))),
-        )
+        modes, top = column(row, MODES) if stamp else 0, largest(row)
         w, x = parameters + column(row, WEIGHTS), state + column(row, STATE)
         scale = parameters + column(row, DESCALE)
         for block in range(column(row, BLOCKS)):
@@ -139,17 +152,17 @@ def chunk(clamped: bool, per_mode: bool, stamp: str) -> Callable[..., None]:
             for t in range(count):
                 m = f32_of_i32(load_i32x8(source, stride * t + 32 * block))
                 store(room, 64 * t, m if per_mode else trunc(drive * m))
-                store(room, 64 * t + 32, trunc(direct * m))
-            for _ in range(modes // 2):
-                two_modes(w, size, x, room, count, top, clamped, per_mode)
-                w += 2 * size
-                x += 2 * STATES
-            if modes % 2:
+                store(room, 64 * t + 32, i32_of_f32(direct * m))
+            for _ in range(modes // 4):
+                four_modes(w, size, x, room, count, top, clamped, per_mode)
+                w += 4 * size
+                x += 4 * STATES
+            for _ in range(modes % 4):
                 one_mode(w, x, room, count, top, clamped, per_mode)
                 w += size
                 x += STATES
             for t in range(count):
-                send(scale, load_f32x8(room, 64 * t + 32), target + stride * t + 32 * block)
+                send(scale, load_i32x8(room, 64 * t + 32), target + stride * t + 32 * block)
             scale += 256
 
     return single

@@ -10,6 +10,8 @@ from ns4d.engines.native.pack import state_bytes
 from ns4d.engines.state import State
 from ns4d.program import Program
 
+WORDS = (p.WORD, p.WORD_MODES, p.SHORT)
+
 
 def from_bytes(
     program: Program, plan: p.Plan, states: UInt8[np.ndarray, "b _"], seen: int
@@ -52,7 +54,7 @@ def _read(
     if op in (p.PLAIN_EACH, p.PLAIN_SUM):
         parts = part.view(np.int64).reshape(batch, channels, modes, 2)
         return parts[..., 0].copy(), parts[..., 1].copy()
-    if op in (p.WORD, p.WORD_MODES):  # group, mode, lane, part
+    if op in WORDS:  # group, mode, lane, part
         parts = part.view("<i4").reshape(batch, -1, modes, 4, 2).transpose(4, 0, 1, 3, 2)
     else:  # block, mode, part, lane
         parts = part.view(np.float32).reshape(batch, -1, modes, 2, 8).transpose(3, 0, 1, 4, 2)
@@ -68,7 +70,7 @@ def _write(
         return np.stack([re, im], axis=-1)
     room = np.zeros((2, batch, p.padded(channels), modes), np.int64)
     room[:, :, :channels] = re, im
-    if op in (p.WORD, p.WORD_MODES):
+    if op in WORDS:
         parts = room.reshape(2, batch, -1, 4, modes).transpose(1, 2, 4, 3, 0)
         return np.ascontiguousarray(parts).astype("<i4")
     parts = room.reshape(2, batch, -1, 8, modes).transpose(1, 2, 4, 0, 3)

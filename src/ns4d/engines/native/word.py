@@ -19,12 +19,14 @@ from ns4d.engines.native.lanes import (
     f64_of_low_words,
     floor,
     fma,
+    high_shorts,
     i64_of_f64,
     i64_of_i32,
     join_halves,
     load_f64x4,
     load_i32x4,
     load_i64x4,
+    low_shorts,
     multiply_low,
     negative,
     splat_f64x4,
@@ -32,16 +34,49 @@ from ns4d.engines.native.lanes import (
     store,
 )
 from ns4d.engines.native.linear import INLINE, column, descale_four
-from ns4d.engines.native.plan import BLOCKS, DESCALE, MODES, STATE, WEIGHTS
+from ns4d.engines.native.plan import BLOCKS, DESCALE, MODES, STATE, TOKENS, WEIGHTS
 
-# Rows of a group's head, 32 bytes each.
-DOWN, UP, HALF, DRIVE, DIRECT, DOWN_OUT, HALF_OUT, UNIT, UNIT_OUT = range(0, 288, 32)
-HEAD, STATES = 288, 32
+# Rows of a group's head, 32 bytes each: integers for tokens, powers of two for chunks.
+DOWN, UP, HALF, DRIVE, DRIVE_UP, DIRECT, DIRECT_UP, OUT_UP, DOWN_OUT, HALF_OUT = range(0, 320, 32)
+UNIT, UNIT_DRIVE, UNIT_OUT, UNIT_DIRECT = range(320, 448, 32)
+HEAD, STATES = 448, 32
+PREPARED = 192  # bytes of one mode in double precision
+# Versions: 32-bit coefficients with one drive per channel or one per mode; 16-bit coefficients.
+PER_CHANNEL, PER_MODE, SHORT = 0, 1, 2
+SIZE = (64, 96, 32)
 
 
-def tokens(per_mode: bool, stamp: str) -> Callable[..., None]:
+@njit(**INLINE)
+def coefficients(w, version):
+    """The words of a_re, a_im, c_re, c_im, each in the low half of its lane."""
+    high = splat_i64x4(32)
+    if version == SHORT:
+        all_four = load_i64x4(w, 0)
+        re, im = low_shorts(all_four), high_shorts(all_four)
+        return re, im, re >> high, im >> high
+    a, c = load_i64x4(w, 0), load_i64x4(w, 32)
+    return a, a >> high, c, c >> high
+
+
+@njit(**INLINE)
+def drive_of(head, u, half, version):
+    """What u adds to the real part of every mode, with the half that rounds."""
+    if version == PER_MODE:
+        return half
+    return half + (multiply_low(load_i64x4(head, DRIVE), u) << load_i64x4(head, DRIVE_UP))
+
+
+@njit(**INLINE)
+def outgoing(head, u, y):
+    """The sum of (3) before descaling: modes, D, rounding."""
+    direct = multiply_low(load_i64x4(head, DIRECT), u) << load_i64x4(head, DIRECT_UP)
+    v = (y << load_i64x4(head, OUT_UP)) + direct + load_i64x4(head, HALF_OUT)
+    return f64_of_low_words(v >> load_i64x4(head, DOWN_OUT))
+
+
+def tokens(version: int, stamp: str) -> Callable[..., None]:
     """The kernel for single tokens."""
-    size = 96 if per_mode else 64
+    size = SIZE[version]
 
     def word(row, parameters, state, apart, messages, source, target, stride, count, room):
         modes, high = column(row, MODES) if stamp else 0, splat_i64x4(32)
@@ -51,30 +86,26 @@ def tokens(per_mode: bool, stamp: str) -> Callable[..., None]:
             for t in range(count):
                 w, x, at = head + HEAD, states + apart * t, stride * t + 16 * group
                 u = i64_of_i32(load_i32x4(source, at))
-                down, up, half = (
-                    load_i64x4(head, DOWN),
-                    load_i64x4(head, UP),
-                    load_i64x4(head, HALF),
-                )
-                drive = half if per_mode else half + multiply_low(load_i64x4(head, DRIVE), u)
-                v = load_i64x4(head, HALF_OUT) + multiply_low(load_i64x4(head, DIRECT), u)
-                v_im = splat_i64x4(0)
+                down, up = load_i64x4(head, DOWN), load_i64x4(head, UP)
+                half = load_i64x4(head, HALF)
+                drive = drive_of(head, u, half, version)
+                y, y_im = splat_i64x4(0), splat_i64x4(0)
                 for _ in range(modes):
-                    a_re, c_re, x_re = load_i64x4(w, 0), load_i64x4(w, 32), load_i64x4(x, 0)
-                    a_im, x_im = a_re >> high, x_re >> high
+                    a_re, a_im, c_re, c_im = coefficients(w, version)
+                    x_re = load_i64x4(x, 0)
+                    x_im = x_re >> high
                     re = multiply_low(a_re, x_re) - multiply_low(a_im, x_im) + drive  # (1)
                     im = multiply_low(a_re, x_im) + multiply_low(a_im, x_re) + half  # (2)
-                    if per_mode:
+                    if version == PER_MODE:
                         re = re + multiply_low(load_i64x4(w, 64), u)
                         im = im + multiply_low(load_i64x4(w, 64) >> high, u)
                     new_re = re >> down
                     store(x, 0, join_halves(new_re, im << up))
-                    v = v + multiply_low(c_re, new_re)  # (3)
-                    v_im = v_im + multiply_low(c_re >> high, im >> down)
+                    y = y + multiply_low(c_re, new_re)  # (3)
+                    y_im = y_im + multiply_low(c_im, im >> down)
                     w += size
                     x += STATES
-                total = f64_of_low_words((v - v_im) >> load_i64x4(head, DOWN_OUT))
-                descale_four(scale, total, target + at)
+                descale_four(scale, outgoing(head, u, y - y_im), target + at)
             head += HEAD + size * modes
             states += STATES * modes
 
@@ -82,24 +113,42 @@ def tokens(per_mode: bool, stamp: str) -> Callable[..., None]:
 
 
 @njit(**INLINE)
-def real_parts(words, unit):
+def parts(words, unit):
     """Low and high words in double precision."""
     return f64_of_low_words(words) * unit, f64_of_low_words(words >> splat_i64x4(32)) * unit
 
 
 @njit(**INLINE)
-def drives(w, unit, per_mode):
-    """The b of one mode; what stands there is not used where the channel has one for all."""
-    return real_parts(load_i64x4(w, 64 if per_mode else 0), unit)
+def prepare(w, unit, unit_out, version, to):
+    """One mode's a, c, b in double precision, at `to`."""
+    a_re, a_im, c_re, c_im = coefficients(w, version)
+    store(to, 0, f64_of_low_words(a_re) * unit)
+    store(to, 32, f64_of_low_words(a_im) * unit)
+    store(to, 64, f64_of_low_words(c_re) * unit_out)
+    store(to, 96, f64_of_low_words(c_im) * unit_out)
+    if version == PER_MODE:
+        re, im = parts(load_i64x4(w, 64), unit)
+        store(to, 128, re)
+        store(to, 160, im)
 
 
 @njit(**INLINE)
-def step(a, a_im, b, b_im, x_re, x_im, u, per_mode):
-    """One mode of four channels: (1), (2)."""
-    half = splat_f64x4(0.5)
-    re, im = (fma(b, u, half), fma(b_im, u, half)) if per_mode else (u, half)
-    new_re = floor(fma(a, x_re, fma(negative(a_im), x_im, re)))
-    return new_re, floor(fma(a, x_im, fma(a_im, x_re, im)))
+def step(k, x_re, x_im, u, y, per_mode):
+    """One mode of four channels from its parameters at k: the new state, (3) added to y."""
+    a, a_im, half = load_f64x4(k, 0), load_f64x4(k, 32), splat_f64x4(0.5)
+    re, im = u, half
+    if per_mode:
+        re, im = fma(load_f64x4(k, 128), u, half), fma(load_f64x4(k, 160), u, half)
+    new_re = floor(fma(a, x_re, fma(negative(a_im), x_im, re)))  # (1)
+    new_im = floor(fma(a, x_im, fma(a_im, x_re, im)))  # (2)
+    c, c_im = load_f64x4(k, 64), load_f64x4(k, 96)
+    return new_re, new_im, fma(c, new_re, fma(negative(c_im), new_im, y))
+
+
+@njit(**INLINE)
+def recall(x):
+    """A state in double precision."""
+    return parts(load_i64x4(x, 0), splat_f64x4(1.0))
 
 
 @njit(**INLINE)
@@ -109,64 +158,69 @@ def keep(x, re, im):
 
 
 @njit(**INLINE)
-def one_mode(w, x, room, count, unit, unit_out, per_mode):
+def one_mode(k, x, room, count, per_mode):
     """All tokens through one mode; rows of `room`: drive, then the sum of (3)."""
-    a, a_im = real_parts(load_i64x4(w, 0), unit)
-    c, c_im = real_parts(load_i64x4(w, 32), unit_out)
-    b, b_im = drives(w, unit, per_mode)
-    re, im = real_parts(load_i64x4(x, 0), splat_f64x4(1.0))
+    re, im = recall(x)
     for t in range(count):
         at = room + 64 * t
-        re, im = step(a, a_im, b, b_im, re, im, load_f64x4(at, 0), per_mode)
-        store(at, 32, fma(c, re, fma(negative(c_im), im, load_f64x4(at, 32))))
+        re, im, y = step(k, re, im, load_f64x4(at, 0), load_f64x4(at, 32), per_mode)
+        store(at, 32, y)
     keep(x, re, im)
 
 
 @njit(**INLINE)
-def two_modes(w, size, x, room, count, unit, unit_out, per_mode):
-    """The same for two modes at once: the latency of one hides behind the other."""
-    a, a_im = real_parts(load_i64x4(w, 0), unit)
-    c, c_im = real_parts(load_i64x4(w, 32), unit_out)
-    b, b_im = drives(w, unit, per_mode)
-    re, im = real_parts(load_i64x4(x, 0), splat_f64x4(1.0))
-    w += size
-    a_2, a_im_2 = real_parts(load_i64x4(w, 0), unit)
-    c_2, c_im_2 = real_parts(load_i64x4(w, 32), unit_out)
-    b_2, b_im_2 = drives(w, unit, per_mode)
-    re_2, im_2 = real_parts(load_i64x4(x, STATES), splat_f64x4(1.0))
+def four_modes(k, x, room, count, per_mode):
+    """The same for four modes at once: the latency of one hides behind the others."""
+    re, im = recall(x)
+    re_1, im_1 = recall(x + STATES)
+    re_2, im_2 = recall(x + 2 * STATES)
+    re_3, im_3 = recall(x + 3 * STATES)
     for t in range(count):
         at = room + 64 * t
-        u = load_f64x4(at, 0)
-        re, im = step(a, a_im, b, b_im, re, im, u, per_mode)
-        re_2, im_2 = step(a_2, a_im_2, b_2, b_im_2, re_2, im_2, u, per_mode)
-        y = fma(c, re, fma(negative(c_im), im, load_f64x4(at, 32)))
-        store(at, 32, fma(c_2, re_2, fma(negative(c_im_2), im_2, y)))
+        u, y, z = load_f64x4(at, 0), load_f64x4(at, 32), splat_f64x4(0.0)
+        re, im, y = step(k, re, im, u, y, per_mode)
+        re_1, im_1, z = step(k + PREPARED, re_1, im_1, u, z, per_mode)
+        re_2, im_2, y = step(k + 2 * PREPARED, re_2, im_2, u, y, per_mode)
+        re_3, im_3, z = step(k + 3 * PREPARED, re_3, im_3, u, z, per_mode)
+        store(at, 32, y + z)
     keep(x, re, im)
-    keep(x + STATES, re_2, im_2)
+    keep(x + STATES, re_1, im_1)
+    keep(x + 2 * STATES, re_2, im_2)
+    keep(x + 3 * STATES, re_3, im_3)
 
 
-def chunk(per_mode: bool, stamp: str) -> Callable[..., None]:
+@njit(**INLINE)
+def begin(head, source, stride, room, count, per_mode):
+    """The rows of `room` for one group."""
+    half = splat_f64x4(0.5)
+    b = f64_of_low_words(load_i64x4(head, DRIVE)) * load_f64x4(head, UNIT_DRIVE)
+    d = f64_of_low_words(load_i64x4(head, DIRECT)) * load_f64x4(head, UNIT_DIRECT)
+    for t in range(count):
+        u = f64_of_i32(load_i32x4(source, stride * t))
+        store(room, 64 * t, u if per_mode else fma(b, u, half))
+        store(room, 64 * t + 32, fma(d, u, half))
+
+
+def chunk(version: int, stamp: str) -> Callable[..., None]:
     """The kernel for many tokens."""
-    size = 96 if per_mode else 64
+    size, per_mode = SIZE[version], version == PER_MODE
 
     def word(row, parameters, state, apart, messages, source, target, stride, count, room):
-        modes, half = column(row, MODES) if stamp else 0, splat_f64x4(0.5)
+        modes, k = column(row, MODES) if stamp else 0, room + 64 * TOKENS
         w, x = parameters + column(row, WEIGHTS), state + column(row, STATE)
         for group in range(2 * column(row, BLOCKS)):
             unit, unit_out = load_f64x4(w, UNIT), load_f64x4(w, UNIT_OUT)
-            b = f64_of_low_words(load_i64x4(w, DRIVE)) * unit
-            d = f64_of_low_words(load_i64x4(w, DIRECT)) * unit_out
+            begin(w, source + 16 * group, stride, room, count, per_mode)
             w += HEAD
-            for t in range(count):
-                u = f64_of_i32(load_i32x4(source, stride * t + 16 * group))
-                store(room, 64 * t, u if per_mode else fma(b, u, half))
-                store(room, 64 * t + 32, fma(d, u, half))
-            for _ in range(modes // 2):
-                two_modes(w, size, x, room, count, unit, unit_out, per_mode)
-                w += 2 * size
-                x += 2 * STATES
-            if modes % 2:
-                one_mode(w, x, room, count, unit, unit_out, per_mode)
+            for _ in range(modes // 4):
+                for j in range(4):
+                    prepare(w + size * j, unit, unit_out, version, k + PREPARED * j)
+                four_modes(k, x, room, count, per_mode)
+                w += 4 * size
+                x += 4 * STATES
+            for _ in range(modes % 4):
+                prepare(w, unit, unit_out, version, k)
+                one_mode(k, x, room, count, per_mode)
                 w += size
                 x += STATES
             scale = parameters + column(row, DESCALE) + 256 * (group // 2) + 32 * (group % 2)
