@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numba import cfunc, njit, types
 
-from ns4d.engines.native import plain, single, word
+from ns4d.engines.native import plain, short, single, word
 from ns4d.engines.native import plan as p
 from ns4d.engines.native.lanes import invoke, load_f64, load_i64, store
 from ns4d.engines.native.linear import (
@@ -56,9 +56,9 @@ KERNELS: Mapping[int, tuple[Builder, ...]] = {
         for path, version in (
             (p.WORD, word.PER_CHANNEL),
             (p.WORD_MODES, word.PER_MODE),
-            (p.SHORT, word.SHORT),
         )
     },
+    p.SHORT: (short.tokens, partial(word.chunk, word.SHORT)),
     p.PLAIN_EACH: (partial(plain.neurons, True),) * 2,
     p.PLAIN_SUM: (partial(plain.neurons, False),) * 2,
     p.PAIRS: (dense_pairs,) * 2,

@@ -5,7 +5,7 @@ A path is taken where the program's own certificate proves it exact:
     PAIRS    messages and weights within 15 bits, accumulators within 31, v·multiplier within 53
     SINGLE   states within 23 bits; |t(a·x)| <= 2^23, |t(b·u)| <= 2^24, |v| <= 2^24, the same 53
     WORD     no state saturates; shifts at most 32; a, b aligned within 31 bits, the same 53
-    SHORT    the same with one drive per channel and coefficients within 15 bits
+    SHORT    the same with one drive per channel, coefficients within 15 bits, b_shift <= a_shift
 
 The numbers behind them: float32 holds every integer up to 2^24, float64 up to 2^53.
 """
@@ -189,7 +189,7 @@ def _s4d(
         row[p.CHUNK] = True
         return
     if not each and exact and _fits_word(node, proved):
-        _word(writer, row, node)
+        _word(writer, row, node, proved)
         row[p.CHUNK] = _fits_double(node, limit, proved)
         return
     row[p.OP] = p.PLAIN_EACH if each else p.PLAIN_SUM
@@ -267,7 +267,7 @@ def _fits_double(node: S4D, limit: np.ndarray, proved: NodeRange) -> bool:
     return bool(max(update.max(), output.max()) + 2**31 <= DOUBLE_EXACT)
 
 
-def _word(writer: _Writer, row: np.ndarray, node: S4D) -> None:
+def _word(writer: _Writer, row: np.ndarray, node: S4D, proved: NodeRange) -> None:
     (s, a, b), c = _aligned(node), np.stack([node.c_re, node.c_im])
     s_out = np.maximum(node.c_shift, node.d_shift)
     drive, direct = (node.b_re[:, 0], s - node.b_shift), (node.d, s_out - node.d_shift)
@@ -276,14 +276,48 @@ def _word(writer: _Writer, row: np.ndarray, node: S4D) -> None:
     units = [np.ldexp(1.0, -k) for k in (s, node.b_shift, node.c_shift, node.d_shift)]
     rows = [k.astype(np.int64) for k in integers] + [k.view(np.int64) for k in units]
     a, b = a.astype(np.int64), b.astype(np.int64)
-    if not _uniform(node):
-        row[p.OP], words = p.WORD_MODES, [_words(k[0], k[1]) for k in (a, c, b)]
-    elif max(np.abs(a).max(), np.abs(c).max()) > HALF_WORD_MAX:
-        row[p.OP], words = p.WORD, [_words(k[0], k[1]) for k in (a, c)]
-    else:
-        row[p.OP], words = p.SHORT, [_words(_words(a[0], a[1], 16), _words(c[0], c[1], 16))]
     head = _blocks(np.stack(rows), 4).transpose(1, 0, 2)
+    if _fits_short(node, proved):
+        row[p.OP] = p.SHORT
+        heads = np.concatenate([_short_head(node), head.reshape(len(head) // 2, -1)], axis=1)
+        row[p.WEIGHTS] = writer.put(_join(heads, _short_modes(node)))
+        return
+    row[p.OP] = p.WORD if _uniform(node) else p.WORD_MODES
+    words = [_words(k[0], k[1]) for k in ((a, c) if _uniform(node) else (a, c, b))]
     row[p.WEIGHTS] = writer.put(_join(head, _mode_blocks(np.stack(words), 4)))
+
+
+def _fits_short(node: S4D, proved: NodeRange) -> bool:
+    assert proved.states is not None
+    a, c = (np.abs(re) + np.abs(im) for re, im in ((node.a_re, node.a_im), (node.c_re, node.c_im)))
+    parts = (node.a_re, node.a_im, node.c_re, node.c_im, node.b_re)
+    return bool(
+        _uniform(node)
+        and max(np.abs(part).max() for part in parts) <= HALF_WORD_MAX
+        and node.b_shift.max() <= node.a_shift <= 16
+        # L with what is added to it, the digits of (3), and the upper half of every state.
+        and a.max() * 2**15 + 3 * 2**node.a_shift <= WORD_MAX
+        and (c.max() + 1) * 2**15 <= WORD_MAX
+        and proved.states.max() + 2**15 <= WORD_MAX
+    )
+
+
+def _short_head(node: S4D) -> np.ndarray:
+    """(blocks, 256 bytes as int64): what one drive per channel needs, in 32-bit lanes."""
+    shifts = (node.a_shift, 16 - node.a_shift, (1 << node.a_shift) >> 1)
+    rows = [node.b_re[:, 0], node.b_shift, (1 << node.b_shift) - 1, node.a_shift - node.b_shift]
+    rows += [np.full_like(node.b_shift, shift) for shift in (*shifts, 0)]
+    # The shifts of channels that do not exist are 0, which is harmless.
+    blocks = _blocks(np.stack(rows).astype(np.int32)).transpose(1, 0, 2)
+    return np.ascontiguousarray(blocks).reshape(len(blocks), -1).view(np.int64)
+
+
+def _short_modes(node: S4D) -> np.ndarray:
+    """(blocks, n, 3, 8 words): pairs (a_re, -a_im), (a_im, a_re), (c_re, -c_im)."""
+    pairs = ((node.a_re, -node.a_im), (node.a_im, node.a_re), (node.c_re, -node.c_im))
+    words = np.stack([_words(low, high, 16) for low, high in pairs])
+    modes = _mode_blocks(words.astype(np.int32), p.LANES)
+    return np.ascontiguousarray(modes).reshape(len(modes), -1).view(np.int64)
 
 
 def _words(low: np.ndarray, high: np.ndarray, bits: int = 32) -> np.ndarray:

@@ -10,7 +10,7 @@ from ns4d.engines.native.pack import state_bytes
 from ns4d.engines.state import State
 from ns4d.program import Program
 
-WORDS = (p.WORD, p.WORD_MODES, p.SHORT)
+WORDS = (p.WORD, p.WORD_MODES)
 
 
 def from_bytes(
@@ -56,6 +56,10 @@ def _read(
         return parts[..., 0].copy(), parts[..., 1].copy()
     if op in WORDS:  # group, mode, lane, part
         parts = part.view("<i4").reshape(batch, -1, modes, 4, 2).transpose(4, 0, 1, 3, 2)
+    elif op == p.SHORT:  # block, mode, half, lane, part; x = 2^16·high + low
+        halves = part.view("<i2").reshape(batch, -1, modes, 2, 8, 2).astype(np.int64)
+        whole = halves[:, :, :, 0] + (halves[:, :, :, 1] << 16)
+        parts = whole.transpose(4, 0, 1, 3, 2)
     else:  # block, mode, part, lane
         parts = part.view(np.float32).reshape(batch, -1, modes, 2, 8).transpose(3, 0, 1, 4, 2)
     re, im = parts.reshape(2, batch, -1, modes)[:, :, :channels].astype(np.int64)
@@ -73,8 +77,12 @@ def _write(
     if op in WORDS:
         parts = room.reshape(2, batch, -1, 4, modes).transpose(1, 2, 4, 3, 0)
         return np.ascontiguousarray(parts).astype("<i4")
-    parts = room.reshape(2, batch, -1, 8, modes).transpose(1, 2, 4, 0, 3)
-    return parts.astype(np.float32)
+    blocks = room.reshape(2, batch, -1, 8, modes)
+    if op == p.SHORT:
+        whole = blocks.transpose(1, 2, 4, 3, 0)
+        low = ((whole + 2**15) & 0xFFFF) - 2**15
+        return np.stack([low, (whole - low) >> 16], axis=3).astype("<i2")
+    return blocks.transpose(1, 2, 4, 0, 3).astype(np.float32)
 
 
 def _bytes(array: np.ndarray) -> UInt8[np.ndarray, "b _"]:

@@ -1,0 +1,117 @@
+"""Neurons (1) to (4) under SUM_HALF_UP with 16-bit coefficients: one token, eight channels at once.
+
+The instruction for dot products of 16-bit pairs makes half a complex product, if a state is held as
+two 16-bit halves, x = 2^16·X + x', x' signed:
+
+    a_re·x_re - a_im·x_im = 2^16·H + L,   H = (a_re, -a_im)·(X_re, X_im),  L the same of x'     (1)
+
+Shifted by s <= 16 with the drive D and the half that rounds, in 32 bits that may wrap around,
+
+    2^(16-s)·H + ⌊D / 2^s⌋ + ⌊(L + D mod 2^s + half) / 2^s⌋                                   (2)
+
+The sum over modes of c·x needs more than 32 bits: it is kept as three sums of 16-bit digits. `pack`
+takes this path where L, H and their like stay within 31 bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numba import njit
+
+from ns4d.engines.native.lanes import (
+    high_shorts,
+    i16_of_i32,
+    i64_high,
+    i64_low,
+    i64_of_i32,
+    join_shorts,
+    load_i16x16,
+    load_i32x4,
+    load_i32x8,
+    masked,
+    pair_products,
+    shift_down,
+    splat_i32x8,
+    splat_i64x4,
+    store,
+)
+from ns4d.engines.native.linear import INLINE, column, descale_four
+from ns4d.engines.native.plan import BLOCKS, DESCALE, MODES, STATE, WEIGHTS
+from ns4d.engines.native.word import HEAD, SHORT_HEAD, outgoing
+
+# Rows of a block's head, 32 bytes each; the heads of its two groups of four follow.
+DRIVE, DRIVE_DOWN, DRIVE_MASK, DRIVE_UP, DOWN, UP, HALF = range(0, 224, 32)
+SIZE, STATES = 96, 64
+
+
+@njit(**INLINE)
+def half_product(a, low, high, whole, rest, down, up):
+    """(2) for one part of the new state."""
+    h, v = pair_products(a, high), pair_products(a, low)
+    return (h << up) + whole + shift_down(v + rest, down)
+
+
+@njit(**INLINE)
+def digits(c, low, high, zeroth, first, second):
+    """Add one mode's part of (3) to the three sums."""
+    mask, by = splat_i32x8(np.int32(0xFFFF)), splat_i32x8(np.int32(16))
+    v = pair_products(c, low)
+    above = pair_products(c, high) + high_shorts(v)
+    zeroth = zeroth + masked(v, mask)
+    return zeroth, first + masked(above, mask), second + shift_down(above, by)
+
+
+@njit(**INLINE)
+def finish(head, scale, source, target, zeroth, first, second):
+    """(4) for four channels from their three sums."""
+    y = (second << splat_i64x4(32)) + (first << splat_i64x4(16)) + zeroth
+    u = i64_of_i32(load_i32x4(source, 0))
+    descale_four(scale, outgoing(head, u, y), target)
+
+
+def tokens(stamp: str) -> Callable[..., None]:
+    """The kernel for single tokens."""
+
+    def short(row, parameters, state, apart, messages, source, target, stride, count, room):
+        modes, zero = column(row, MODES) if stamp else 0, splat_i32x8(np.int32(0))
+        head, states = parameters + column(row, WEIGHTS), state + column(row, STATE)
+        scale, by = parameters + column(row, DESCALE), splat_i32x8(np.int32(16))
+        down, up, half = load_i32x8(head, DOWN), load_i32x8(head, UP), load_i32x8(head, HALF)
+        middle = splat_i32x8(np.int32(1 << 15))
+        for block in range(column(row, BLOCKS)):
+            for t in range(count):
+                w, x, at = head + SHORT_HEAD, states + apart * t, stride * t + 32 * block
+                drive = load_i32x8(head, DRIVE) * load_i32x8(source, at)
+                whole = shift_down(drive, load_i32x8(head, DRIVE_DOWN))
+                rest = masked(drive, load_i32x8(head, DRIVE_MASK)) << load_i32x8(head, DRIVE_UP)
+                rest = rest + half
+                zeroth, first, second = zero, zero, zero
+                for _ in range(modes):
+                    low, high = load_i16x16(x, 0), load_i16x16(x, 32)
+                    re = half_product(load_i16x16(w, 0), low, high, whole, rest, down, up)
+                    im = half_product(load_i16x16(w, 32), low, high, zero, half, down, up)
+                    new_low = join_shorts(re, im << by)
+                    new_high = join_shorts(shift_down(re + middle, by), im + middle)
+                    store(x, 0, new_low)
+                    store(x, 32, new_high)
+                    zeroth, first, second = digits(
+                        load_i16x16(w, 64), i16_of_i32(new_low), i16_of_i32(new_high),
+                        zeroth, first, second,
+                    )  # fmt: skip
+                    w += SIZE
+                    x += STATES
+                finish(
+                    head + 256, scale, source + at, target + at,
+                    i64_low(zeroth), i64_low(first), i64_low(second),
+                )  # fmt: skip
+                finish(
+                    head + 256 + HEAD, scale + 32, source + at + 16, target + at + 16,
+                    i64_high(zeroth), i64_high(first), i64_high(second),
+                )  # fmt: skip
+            head += SHORT_HEAD + SIZE * modes
+            states += STATES * modes
+            scale += 256
+
+    return short
