@@ -130,12 +130,7 @@ def random_s4d(
         b_re, b_im = np.repeat(b_re[:, :1], modes, axis=1), np.zeros_like(b_im)
     d = rng.integers(-top, top + 1, len(limit))
     a, b = (a_re, a_im), (b_re, b_im)
-    b_shift = np.full(len(limit), 0)
-    while not saturating and b_shift[0] < 40:
-        states = state_bound(arithmetic, *a, *b, a_shift, b_shift, limit)
-        if (states < arithmetic.state_max).all():
-            break
-        b_shift = b_shift + 1
+    b_shift = np.full(len(limit), 0 if saturating else _drive_shift(arithmetic, *a, *b, limit))
     b_shift = np.maximum(b_shift - excess, 0)
     states = state_bound(arithmetic, *a, *b, a_shift, b_shift, limit)
     shift = np.full(len(limit), 0)
@@ -152,6 +147,24 @@ def random_s4d(
     bound = reduction_bound(arithmetic, *out, shift, d_shift, limit)
     descale = random_descale(rng, arithmetic, bound)
     return S4D(name, *a, *b, c_re, c_im, d, a_shift, b_shift, shift, d_shift, descale)
+
+
+def _drive_shift(
+    arithmetic: Arithmetic,
+    a_re: np.ndarray,
+    a_im: np.ndarray,
+    b_re: np.ndarray,
+    b_im: np.ndarray,
+    limit: np.ndarray,
+) -> int:
+    """The smallest b_shift for which no state saturates."""
+    for shift in range(40):
+        b_shift = np.full(len(limit), shift)
+        a_shift = arithmetic.coefficient_bits - 1
+        states = state_bound(arithmetic, a_re, a_im, b_re, b_im, a_shift, b_shift, limit)
+        if (states < arithmetic.state_max).all():
+            return shift
+    return 40
 
 
 def random_descale(rng: np.random.Generator, arithmetic: Arithmetic, bound: np.ndarray) -> Descale:
