@@ -5,7 +5,8 @@ A path is taken where the program's own certificate proves it exact:
     PAIRS    messages and weights within 15 bits, accumulators within 31, v·multiplier within 53
     SINGLE   states within 23 bits; |t(a·x)| <= 2^23, |t(b·u)| <= 2^24, |v| <= 2^24, the same 53
     WORD     no state saturates; shifts at most 32; a, b aligned within 31 bits, the same 53
-    SHORT    the same with one drive per channel, coefficients within 15 bits, b_shift <= a_shift
+    SHORT    the same with one drive per channel, coefficients within 15 bits, b_shift <= a_shift,
+             |b·u| within 31 bits
 
 The numbers behind them: float32 holds every integer up to 2^24, float64 up to 2^53.
 """
@@ -189,7 +190,7 @@ def _s4d(
         row[p.CHUNK] = True
         return
     if not each and exact and _fits_word(node, proved):
-        _word(writer, row, node, proved)
+        _word(writer, row, node, limit, proved)
         row[p.CHUNK] = _fits_double(node, limit, proved)
         return
     row[p.OP] = p.PLAIN_EACH if each else p.PLAIN_SUM
@@ -267,7 +268,9 @@ def _fits_double(node: S4D, limit: np.ndarray, proved: NodeRange) -> bool:
     return bool(max(update.max(), output.max()) + 2**31 <= DOUBLE_EXACT)
 
 
-def _word(writer: _Writer, row: np.ndarray, node: S4D, proved: NodeRange) -> None:
+def _word(
+    writer: _Writer, row: np.ndarray, node: S4D, limit: np.ndarray, proved: NodeRange
+) -> None:
     (s, a, b), c = _aligned(node), np.stack([node.c_re, node.c_im])
     s_out = np.maximum(node.c_shift, node.d_shift)
     drive, direct = (node.b_re[:, 0], s - node.b_shift), (node.d, s_out - node.d_shift)
@@ -277,7 +280,7 @@ def _word(writer: _Writer, row: np.ndarray, node: S4D, proved: NodeRange) -> Non
     rows = [k.astype(np.int64) for k in integers] + [k.view(np.int64) for k in units]
     a, b = a.astype(np.int64), b.astype(np.int64)
     head = _blocks(np.stack(rows), 4).transpose(1, 0, 2)
-    if _fits_short(node, proved):
+    if _fits_short(node, limit, proved):
         row[p.OP] = p.SHORT
         heads = np.concatenate([_short_head(node), head.reshape(len(head) // 2, -1)], axis=1)
         row[p.WEIGHTS] = writer.put(_join(heads, _short_modes(node)))
@@ -287,7 +290,7 @@ def _word(writer: _Writer, row: np.ndarray, node: S4D, proved: NodeRange) -> Non
     row[p.WEIGHTS] = writer.put(_join(head, _mode_blocks(np.stack(words), 4)))
 
 
-def _fits_short(node: S4D, proved: NodeRange) -> bool:
+def _fits_short(node: S4D, limit: np.ndarray, proved: NodeRange) -> bool:
     assert proved.states is not None
     a, c = (np.abs(re) + np.abs(im) for re, im in ((node.a_re, node.a_im), (node.c_re, node.c_im)))
     parts = (node.a_re, node.a_im, node.c_re, node.c_im, node.b_re)
@@ -299,6 +302,9 @@ def _fits_short(node: S4D, proved: NodeRange) -> bool:
         and a.max() * 2**15 + 3 * 2**node.a_shift <= WORD_MAX
         and (c.max() + 1) * 2**15 <= WORD_MAX
         and proved.states.max() + 2**15 <= WORD_MAX
+        # The drive before its shift; the count of 16-bit digits that three sums add up.
+        and (np.abs(node.b_re[:, 0]) * limit).max() <= WORD_MAX
+        and node.modes <= HALF_WORD_MAX
     )
 
 

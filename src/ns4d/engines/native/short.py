@@ -47,6 +47,21 @@ SIZE, STATES = 96, 64
 
 
 @njit(**INLINE)
+def drive_of(head, u):
+    """The drive's parts in (2): what is added after the shift, then what is added before."""
+    drive = load_i32x8(head, DRIVE) * u
+    rest = masked(drive, load_i32x8(head, DRIVE_MASK)) << load_i32x8(head, DRIVE_UP)
+    return shift_down(drive, load_i32x8(head, DRIVE_DOWN)), rest + load_i32x8(head, HALF)
+
+
+@njit(**INLINE)
+def halves(re, im):
+    """The lower halves of a state, then the upper ones."""
+    by, middle = splat_i32x8(np.int32(16)), splat_i32x8(np.int32(1 << 15))
+    return join_shorts(re, im << by), join_shorts(shift_down(re + middle, by), im + middle)
+
+
+@njit(**INLINE)
 def half_product(a, low, high, whole, rest, down, up):
     """(2) for one part of the new state."""
     h, v = pair_products(a, high), pair_products(a, low)
@@ -77,23 +92,18 @@ def tokens(stamp: str) -> Callable[..., None]:
     def short(row, parameters, state, apart, messages, source, target, stride, count, room):
         modes, zero = column(row, MODES) if stamp else 0, splat_i32x8(np.int32(0))
         head, states = parameters + column(row, WEIGHTS), state + column(row, STATE)
-        scale, by = parameters + column(row, DESCALE), splat_i32x8(np.int32(16))
+        scale = parameters + column(row, DESCALE)
         down, up, half = load_i32x8(head, DOWN), load_i32x8(head, UP), load_i32x8(head, HALF)
-        middle = splat_i32x8(np.int32(1 << 15))
         for block in range(column(row, BLOCKS)):
             for t in range(count):
                 w, x, at = head + SHORT_HEAD, states + apart * t, stride * t + 32 * block
-                drive = load_i32x8(head, DRIVE) * load_i32x8(source, at)
-                whole = shift_down(drive, load_i32x8(head, DRIVE_DOWN))
-                rest = masked(drive, load_i32x8(head, DRIVE_MASK)) << load_i32x8(head, DRIVE_UP)
-                rest = rest + half
+                whole, rest = drive_of(head, load_i32x8(source, at))
                 zeroth, first, second = zero, zero, zero
                 for _ in range(modes):
                     low, high = load_i16x16(x, 0), load_i16x16(x, 32)
                     re = half_product(load_i16x16(w, 0), low, high, whole, rest, down, up)
                     im = half_product(load_i16x16(w, 32), low, high, zero, half, down, up)
-                    new_low = join_shorts(re, im << by)
-                    new_high = join_shorts(shift_down(re + middle, by), im + middle)
+                    new_low, new_high = halves(re, im)
                     store(x, 0, new_low)
                     store(x, 32, new_high)
                     zeroth, first, second = digits(
