@@ -84,7 +84,7 @@ def pack(program: Program) -> p.Plan:
         else:
             row[p.MODES], row[p.STATE_MAX] = node.modes, proved.state_max
             _s4d(writer, row, program.arithmetic, node, limit, proved)
-            state += state_bytes(row)
+            state += p.padded(state_bytes(row), 64)
         _descale(writer, row, program.arithmetic, node.descale, proved)
         table.append(row)
         names.append(node.name)
