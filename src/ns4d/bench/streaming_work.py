@@ -8,8 +8,9 @@ Counted from the plan that the engine itself follows (`ns4d.engines.native.plan`
 
 A vector multiplication handles eight float32 lanes, four 64-bit lanes, or eight pairs of int16;
 each is one instruction of 32 bytes, so all count alike. What else the inner loop does is counted
-apart, because other units of the processor do it: additions with truncations in float32 (11 per
-mode, 14 with its own b, 4 more with clamps), additions with shifts in 64-bit words (13, or 16).
+apart, because other units of the processor do it: additions with truncations in float32 (9 per
+mode, 12 with its own b, 4 more with clamps), additions with shifts of integers (2 there, 13 or 16
+in 64-bit words, 23 in pairs of 16 bits).
 """
 
 from __future__ import annotations
@@ -51,12 +52,13 @@ class Path:
 
 
 PATHS: Mapping[int, Path] = {
-    p.SINGLE: Path(8, 4, 2, 6, 11, 0),
-    p.SINGLE_CLAMPED: Path(8, 4, 2, 6, 15, 0),
-    p.SINGLE_MODES: Path(8, 6, 2, 8, 14, 0),
-    p.SINGLE_MODES_CLAMPED: Path(8, 6, 2, 8, 18, 0),
+    p.SINGLE: Path(8, 4, 2, 6, 9, 2),
+    p.SINGLE_CLAMPED: Path(8, 4, 2, 6, 13, 2),
+    p.SINGLE_MODES: Path(8, 6, 2, 8, 12, 2),
+    p.SINGLE_MODES_CLAMPED: Path(8, 6, 2, 8, 16, 2),
     p.WORD: Path(4, 2, 1, 6, 0, 13),
     p.WORD_MODES: Path(4, 3, 1, 8, 0, 16),
+    p.SHORT: Path(8, 3, 2, 6, 0, 23),
 }
 
 
