@@ -1,0 +1,11 @@
+"""The command line: parse, call, print."""
+
+# isort: off  (the order in which `ns4d --help` lists the commands)
+from ns4d.cli.app import app, main
+from ns4d.cli import training
+from ns4d.cli import quantization
+from ns4d.cli import programs
+from ns4d.cli import measuring
+# isort: on
+
+__all__ = ["app", "main", "measuring", "programs", "quantization", "training"]

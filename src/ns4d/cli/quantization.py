@@ -1,0 +1,179 @@
+"""Commands that turn a network into integers.
+
+Heavy packages are imported inside the commands, so that `ns4d --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from ns4d.cli.app import app
+from ns4d.cli.options import (
+    AsJson,
+    Bits,
+    Certified,
+    DataDir,
+    KeepB,
+    ObserverName,
+    Profile,
+    ReportPage,
+    Threads,
+    device_of,
+    print_facts,
+    profile_of,
+    quantize_options,
+)
+from ns4d.errors import ConfigError
+
+if TYPE_CHECKING:
+    import torch
+
+    from ns4d.bench.runs import LoadedRun
+    from ns4d.numerics import Arithmetic
+    from ns4d.program import Program
+    from ns4d.quantize import Options
+
+
+@app.command()
+def quantize(
+    run: Annotated[Path, typer.Argument(help="Folder of a run; its best network so far is taken.")],
+    ptq: Annotated[bool, typer.Option("--ptq", help="Post-training quantization.")] = False,
+    qaft: Annotated[
+        int | None, typer.Option(min=1, metavar="EPOCHS", help="Fine-tune with the integers.")
+    ] = None,
+    profile: Profile = "loihi2",
+    weight_bits: Bits = None,
+    coefficient_bits: Bits = None,
+    message_bits: Bits = None,
+    state_bits: Bits = None,
+    keep_b: KeepB = False,
+    certified: Certified = None,
+    observer: ObserverName = "max",
+    sequences: Annotated[int, typer.Option(min=1, help="Calibration sequences.")] = 64,
+    report: ReportPage = None,
+    out: Annotated[Path | None, typer.Option(help="Program file [RUN/PROFILE.ns4d].")] = None,
+    data_dir: DataDir = None,
+    device: Annotated[str, typer.Option(help="Where --qaft computes: cpu, cuda, or auto")] = "cpu",
+    threads: Threads = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Turn a trained network into an integer program."""
+    from ns4d.bench.runs import load_run
+    from ns4d.program import save
+
+    _require_method(ptq, qaft, report)
+    arithmetic = _with_widths(profile, weight_bits, coefficient_bits, message_bits, state_bits)
+    options = quantize_options(keep_b, certified, observer)
+    where, loaded = device_of(device, threads), load_run(run, data_dir)
+    if qaft is None:
+        program, facts = _ptq(loaded, arithmetic, options, sequences, report, as_json)
+        name = arithmetic.name
+    else:
+        program, facts = _qaft(run, loaded, arithmetic, options, qaft, sequences, where)
+        name = f"qaft-{arithmetic.name}"
+    path = out or run / f"{name}.ns4d"
+    save(program, path)
+    file = {"program": str(path), "bytes": path.stat().st_size, "digest": program.digest}
+    print_facts(file | facts, as_json)
+
+
+@app.command()
+def sweep(
+    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    profile: Profile = "loihi2",
+    grid: Annotated[
+        bool, typer.Option("--grid", help="Combine widths, not one at a time.")
+    ] = False,
+    sequences: Annotated[int, typer.Option(min=1, help="Validation sequences each.")] = 1000,
+    keep_b: KeepB = False,
+    certified: Certified = None,
+    observer: ObserverName = "max",
+    journal: Annotated[Path | None, typer.Option(help="Finished ones [RUN/sweep.jsonl].")] = None,
+    record: Annotated[Path | None, typer.Option(help="Write all of them here as JSON.")] = None,
+    report: Annotated[Path | None, typer.Option(help="HTML page [RUN/sweep.html].")] = None,
+    data_dir: DataDir = None,
+    threads: Threads = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Accuracy against width: quantize at many widths, stream validation sequences."""
+    from ns4d.bench.runs import load_run
+    from ns4d.bench.sweep import Sweep, run_sweep, write_sweep
+    from ns4d.bench.sweep_report import sweep_table, write_sweep_report
+    from ns4d.bench.tables import print_table
+
+    device_of("cpu", threads)
+    plan = Sweep(
+        profile_of(profile), grid, sequences, quantize_options(keep_b, certified, observer)
+    )
+    lines, page = journal or run / "sweep.jsonl", report or run / "sweep.html"
+    found = run_sweep(
+        plan, load_run(run, data_dir), lines, lambda line: print(line, file=sys.stderr)
+    )
+    write_sweep_report(found, page)
+    if record is not None:
+        write_sweep(found, record)
+    if as_json:
+        print(json.dumps(found))
+        return
+    print_table(sweep_table(found), Console())
+    print(f"report  {page}")
+
+
+def _with_widths(profile: str, *bits: int | None) -> Any:
+    from ns4d.quantize.widths import with_widths
+
+    return with_widths(profile_of(profile), *bits)
+
+
+def _require_method(ptq: bool, qaft: int | None, report: Path | None) -> None:
+    if ptq == (qaft is not None):
+        got = "two" if ptq else "none"
+        fix = "Add --ptq or --qaft EPOCHS."
+        raise ConfigError("quantize", expected="a method", got=got, fix=fix)
+    if report is not None and not ptq:
+        fix = "Leave it out, or add --ptq."
+        raise ConfigError("--report", expected="--ptq", got="--qaft", fix=fix)
+
+
+def _ptq(
+    loaded: LoadedRun,
+    arithmetic: Arithmetic,
+    options: Options,
+    sequences: int,
+    report: Path | None,
+    as_json: bool,
+) -> tuple[Program, dict[str, Any]]:
+    from ns4d.bench.quantization import inspect, quantize_run, write_quantization_report
+    from ns4d.bench.runs import provenance
+    from ns4d.bench.tables import print_table
+
+    facts = provenance(loaded.network, loaded.recipe)
+    made = quantize_run(loaded.network, loaded.dataset, arithmetic, options, sequences, facts)
+    if report is None:
+        return made.program, {}
+    found = inspect(made, loaded.dataset)
+    write_quantization_report(made, found, report)
+    if as_json:
+        return made.program, {"report": str(report), "inspection": found.plain()}
+    print_table(found.table, Console())
+    return made.program, {"report": str(report), "verdict": found.verdict}
+
+
+def _qaft(
+    run: Path,
+    loaded: LoadedRun,
+    arithmetic: Arithmetic,
+    options: Options,
+    epochs: int,
+    sequences: int,
+    where: torch.device,
+) -> tuple[Program, dict[str, Any]]:
+    from ns4d.bench.fine_tune import fine_tune_run
+
+    return fine_tune_run(run, loaded, arithmetic, epochs, sequences, where, options)

@@ -1,0 +1,95 @@
+"""Commands that train, or judge what was trained.
+
+Heavy packages are imported inside the commands, so that `ns4d --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from ns4d.cli.app import app
+from ns4d.cli.options import AsJson, DataDir, Threads, counter, device_of, print_facts
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the run, program and report.")] = Path(
+        "runs/demo"
+    ),
+    as_json: AsJson = False,
+) -> None:
+    """Train on bundled digits, quantize, stream every test digit, write a report."""
+    from ns4d.bench.tables import print_table
+    from ns4d.demo import run_demo
+
+    # So small a network gains nothing from a second thread, and loses much on a busy machine.
+    device_of("cpu", threads=1)
+    result = run_demo(out, lambda line: print(line, file=sys.stderr))
+    if as_json:
+        print(json.dumps(result.plain()))
+        return
+    print_table(result.table, Console())
+    print(f"program  {result.program}\nreport   {result.report}")
+
+
+@app.command()
+def train(
+    task: Annotated[str, typer.Argument(help="A task, or the path of your own .npz.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="NAME=VALUE, as in schedule.epochs=3")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the run [runs/TASK].")] = None,
+    data_dir: DataDir = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, or auto")] = "auto",
+    threads: Threads = 0,
+    tensorboard: Annotated[bool, typer.Option(help="Also write TensorBoard files.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train a network; the same command again goes on where it stopped."""
+    from ns4d.data import load_task
+    from ns4d.train import override
+    from ns4d.train import train as run_training
+    from ns4d.train.recipes import recipe_for
+
+    chosen = device_of(device, threads)
+    dataset = load_task(task, data_dir)
+    recipe = override(recipe_for(task, dataset), overrides or [])
+    if recipe.permutation is not None and recipe.permutation.value != dataset.permutation:
+        dataset = load_task(task, data_dir, recipe.permutation)
+    folder = out or Path("runs") / Path(task).stem
+    result = run_training(recipe, dataset, folder, device=chosen, tensorboard=tensorboard)
+    summary = {
+        "run": str(folder),
+        "steps": result.progress.step,
+        "validation_accuracy": result.progress.best_accuracy,
+        "seconds": result.progress.seconds,
+    }
+    print_facts(summary, as_json)
+
+
+@app.command()
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    program: Annotated[
+        Path | None, typer.Option(help="Also stream this integer program and compare.")
+    ] = None,
+    record: Annotated[Path | None, typer.Option(help="Write figures and record here.")] = None,
+    data_dir: DataDir = None,
+    threads: Threads = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Accuracy on the whole official test part: float, and integer token by token."""
+    from ns4d.bench.runs import evaluate_run, load_run, write_record
+
+    device_of("cpu", threads)
+    loaded = load_run(run, data_dir)
+    facts = evaluate_run(loaded, program, progress=counter("streamed"))
+    if record is not None:
+        write_record(record, run, loaded, facts)
+    print_facts(facts, as_json)
