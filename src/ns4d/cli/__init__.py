@@ -1,6 +1,7 @@
 """The command line: parse, call, print."""
 
-# isort: off  (the order in which `ns4d --help` lists the commands)
+# In this order `ns4d --help` lists the commands.
+# isort: off
 from ns4d.cli.app import app, main
 from ns4d.cli import training
 from ns4d.cli import quantization
