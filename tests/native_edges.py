@@ -53,6 +53,8 @@ def neuron(
     multiplier: int = 1,
     shift: int = 0,
     uniform: bool = True,
+    channels: int = CHANNELS,
+    modes: int = MODES,
 ) -> Program:
     """A program with one S4D node of equal channels.
 
@@ -64,8 +66,9 @@ def neuron(
         shifts: a_shift, b_shift, c_shift, d_shift.
         multiplier, shift: The descaling.
         uniform: One b per channel. Otherwise all modes but the first have an imaginary b.
+        channels, modes: Sizes.
     """
-    shape = (CHANNELS, MODES)
+    shape = (channels, modes)
     signs = np.ones(shape, np.int64)
     signs[:, 1::2] = -1
     a_re, a_im, c_re, c_im = (int(part) * signs for part in (a.real, a.imag, c.real, c.imag))
@@ -74,7 +77,7 @@ def neuron(
         b_re[:, 1:], b_im[:, 1:] = 0, int(b.real)
     # Only the first mode counts towards the sum of (3): its bound is then known to the unit.
     c_re[:, 1:], c_im[:, 1:] = 0, 0
-    full = np.ones(CHANNELS, np.int64)
+    full = np.ones(channels, np.int64)
     sa, sb, sc, sd = shifts
     descale = Descale(multiplier * full, shift, arithmetic.message_max * full, relu=False)
     node = S4D(
