@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,9 @@ from ns4d.bench.operations import count_operations, has_shift_drive, stored_byte
 from ns4d.bench.runs import LoadedRun
 from ns4d.bench.sweep import AXES, Sweep, front, label, read_rows, run_sweep, write_sweep
 from ns4d.bench.sweep_report import sweep_table, write_sweep_report
+from ns4d.errors import ArtefactError
 from ns4d.model import ModelConfig
-from ns4d.numerics import LOIHI2
+from ns4d.numerics import LOIHI2, ProductRounding
 from ns4d.quantize import Options, post_training_quantize
 from ns4d.train.recipes import RECIPES
 from quantize_networks import make_dataset, make_network
@@ -59,6 +61,38 @@ def test_a_finished_configuration_is_not_repeated(few: None, tmp_path: Path) -> 
     run_sweep(Sweep(LOIHI2, sequences=10, options=Options(fold_b=False)), RUN, journal, said.append)
     assert len(said) == 10
     assert len(read_rows(journal)) == 9
+
+
+def test_profiles_of_one_width_are_not_taken_for_one_another(few: None, tmp_path: Path) -> None:
+    journal, said = tmp_path / "sweep.jsonl", []
+    rounded = replace(LOIHI2, name="rounded", product_rounding=ProductRounding.SUM_HALF_UP)
+    first, second = (
+        run_sweep(Sweep(base, sequences=5), RUN, journal, said.append) for base in (LOIHI2, rounded)
+    )
+    names = [[row["name"] for row in found["configurations"]] for found in (first, second)]
+    assert names[0] == names[1]
+    assert len(said) == 6
+    assert first["arithmetic"] != second["arithmetic"]
+
+
+def test_lines_of_other_programs_are_left_alone(few: None, tmp_path: Path) -> None:
+    journal = tmp_path / "sweep.jsonl"
+    foreign = b'{"step": 1}\n[1, 2]\n7\nnot json\n\xff\xfe\n'
+    journal.write_bytes(foreign)
+    record = run_sweep(Sweep(LOIHI2, sequences=5), RUN, journal)
+    assert len(record["configurations"]) == 3
+    assert journal.read_bytes().startswith(foreign)
+    assert read_rows(journal)[0] == {"step": 1}
+
+
+def test_a_journal_that_is_no_file_is_refused_before_the_work(few: None, tmp_path: Path) -> None:
+    said: list[str] = []
+    with pytest.raises(ArtefactError, match=r"expected a file of JSON lines, got Is a directory"):
+        run_sweep(Sweep(LOIHI2, sequences=5), RUN, tmp_path, said.append)
+    assert said == []
+    # The folder of a journal is made, as that of every other result.
+    run_sweep(Sweep(LOIHI2, sequences=5), RUN, tmp_path / "new" / "sweep.jsonl", said.append)
+    assert len(read_rows(tmp_path / "new" / "sweep.jsonl")) == len(said) == 3
 
 
 def test_what_has_no_program_is_recorded_with_its_reason(

@@ -2,7 +2,7 @@
 
 Each finished configuration is one line of a JSON lines file. A configuration found there is not
 computed again, so a sweep that was stopped goes on where it stopped. A line belongs to its network,
-its sequences and its options; other lines are left alone.
+its profile, its sequences and its options; other lines are left alone.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ns4d.bench.environment import environment
 from ns4d.bench.operations import count_operations, stored_bytes
 from ns4d.bench.runs import LoadedRun
 from ns4d.data import Split
-from ns4d.errors import Ns4dError
+from ns4d.errors import ArtefactError, Ns4dError
 from ns4d.model import Network
 from ns4d.numerics import Arithmetic
 from ns4d.quantize import Options, build_program, choose_scales, fold_batch_norm, observe
@@ -107,15 +107,20 @@ def run_sweep(
 
     Returns:
         A record for JSON, its configurations in order.
+
+    Raises:
+        ArtefactError: The journal cannot be read or written.
     """
     part = run.dataset.validation
     split = part.select(np.arange(min(sweep.sequences, len(part))))
     key = {
         "network": network_digest(run.network),
+        # The names of configurations tell their widths, not their roundings.
+        "arithmetic": str(sweep.base),
         "sequences": len(split),
         "options": str(sweep.options),
     }
-    done = {row["name"]: row for row in read_rows(journal) if row["key"] == key}
+    done = {row["name"]: row for row in read_rows(journal) if row.get("key") == key}
     study = _Study(run, split, sweep)
     rows = []
     for arithmetic in sweep.configurations():
@@ -141,25 +146,43 @@ def write_sweep(record: Mapping[str, Any], path: Path) -> None:
 
 
 def _append(journal: Path, row: Mapping[str, Any]) -> None:
-    with journal.open("a+b") as file:
-        file.seek(max(file.tell() - 1, 0))
-        # What an interruption left of a line must not take the next one with it.
-        torn = file.read(1) not in (b"", b"\n")
-        file.write(b"\n" * torn + json.dumps(row).encode() + b"\n")
+    try:
+        journal.parent.mkdir(parents=True, exist_ok=True)
+        with journal.open("a+b") as file:
+            file.seek(max(file.tell() - 1, 0))
+            # What an interruption left of a line must not take the next one with it.
+            torn = file.read(1) not in (b"", b"\n")
+            file.write(b"\n" * torn + json.dumps(row).encode() + b"\n")
+    except OSError as error:
+        raise _refuse(journal, "to append a line", error) from error
 
 
 def read_rows(journal: Path) -> list[dict[str, Any]]:
-    """The whole lines of a journal; a line cut off by an interruption is skipped."""
+    """The whole lines of a journal; what an interruption cut off, or another program wrote, is not.
+
+    Raises:
+        ArtefactError: Something is there that cannot be read.
+    """
     if not journal.exists():
         return []
+    try:
+        lines = journal.read_bytes().splitlines()
+    except OSError as error:
+        raise _refuse(journal, "a file of JSON lines", error) from error
     rows = []
-    for line in journal.read_text(encoding="utf-8").splitlines():
+    for line in lines:
         try:
             row = json.loads(line)
         except ValueError:
             continue
-        rows.append(row)
+        if isinstance(row, dict):
+            rows.append(row)
     return rows
+
+
+def _refuse(journal: Path, expected: str, error: OSError) -> ArtefactError:
+    got, fix = str(error.strerror), "Name another file with --journal."
+    return ArtefactError(str(journal), expected=expected, got=got, fix=fix)
 
 
 def front(rows: list[dict[str, Any]], cost: str) -> list[int]:
