@@ -1,6 +1,6 @@
 """ns4d: train a diagonal state-space model, make it an integer program, stream it bit-exactly.
 
-The names here need NumPy only; training lives in `ns4d.train` and needs PyTorch.
+The names here need NumPy and Numba; training lives in `ns4d.train` and needs PyTorch.
 """
 
 from ns4d.engines import Reference, State, Stream, trace
