@@ -21,7 +21,7 @@ PROFILES = (
     LOIHI2,
     WIDE,
     replace(LOIHI2, name="loihi2-half-up", synapse_rounding=SynapseRounding.HALF_UP),
-    replace(WIDE, name="wide-floor", synapse_rounding=SynapseRounding.FLOOR),
+    replace(WIDE, name="wide-floor", synapse_rounding=SynapseRounding.FLOOR, message_bits=24),
     replace(LOIHI2, name="broad", weight_bits=16, message_bits=24, accumulator_bits=40),
     replace(WIDE, name="coarse", weight_bits=2, message_bits=3, coefficient_bits=6, state_bits=8),
     replace(LOIHI2, name="fine", coefficient_bits=24, state_bits=32),

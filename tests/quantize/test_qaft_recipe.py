@@ -13,6 +13,7 @@ from ns4d.data import Permutation
 from ns4d.errors import ConfigError
 from ns4d.model import Network, Norm
 from ns4d.numerics import LOIHI2, WIDE, Arithmetic
+from ns4d.quantize import OBSERVERS, Percentile
 from ns4d.quantize.fold import fold_batch_norm
 from ns4d.quantize.qaft_recipe import QaftRecipe, qaft_recipe
 from ns4d.quantize.widths import with_widths
@@ -57,11 +58,24 @@ def test_its_plain_form_tells_every_change():
         {"training": replace(recipe.training, seed=9)},
         {"options": replace(recipe.options, headroom=2.0)},
         {"options": replace(recipe.options, fold_b=not recipe.options.fold_b)},
+        {"options": replace(recipe.options, certified=True)},
         {"sequences": 9},
         {"distillation": 0.25},
     ]
     for change in changes:
         assert replace(recipe, **change).plain() != recipe.plain(), change
+
+
+def test_its_plain_form_tells_observers_apart_that_have_no_fields():
+    """Maximum and MeanSquaredError hold nothing: only their names differ."""
+    recipe = recipe_for(tiny_recipe())
+    observers = [*OBSERVERS.values(), Percentile(99.0)]
+    plain = [
+        replace(recipe, options=replace(recipe.options, observer=observer)).plain()
+        for observer in observers
+    ]
+    for k, one in enumerate(plain):
+        assert plain.index(one) == k, observers[k]
 
 
 @pytest.mark.parametrize(
