@@ -15,8 +15,9 @@ from ns4d.engines.native.kernels import KERNELS
 from ns4d.numerics import ProductRounding, SynapseRounding
 
 OTHERS = [name for name in ENGINES if name != "reference"]
-# Paths that the first ones do not take: sums with coefficients of more than 16 bits.
-RARE = (215,)
+# What the first ones do not have: sums with coefficients of more than 16 bits; 16-bit coefficients
+# whose products with a message take more than 32.
+RARE = (215, 187, 283)
 CASES = 48 + len(RARE)
 
 

@@ -1,4 +1,4 @@
-"""What commands share: their options, and how their words become values."""
+"""What commands share: options, read into values."""
 
 from __future__ import annotations
 
