@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 
 from ns4d.engines import Engine, Reference, State
+from ns4d.engines.native import Native
 from ns4d.numerics import Arithmetic, ProductRounding, SynapseRounding
 from ns4d.program import S4D, Dense, Descale, InputQuantizer, Metadata, Program, Readout
 from ns4d.program.certificate import NodeRange
 
-ENGINES = (Reference(),)
+ENGINES = (Reference(), Native(1))
 EACH_ENGINE = pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.name)
 ROUNDINGS = list(itertools.product(ProductRounding, SynapseRounding))
 EACH_ROUNDING = pytest.mark.parametrize(("product", "synapse"), ROUNDINGS)
