@@ -23,7 +23,7 @@ from ns4d.train.journal import read_journal
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RESULTS = REPOSITORY / "benchmarks" / "results"
-RUNS = sorted(path.parent for path in RESULTS.glob("*/record.json"))
+RECORDS = sorted(RESULTS.glob("*/record*.json"))
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -33,12 +33,13 @@ def test_documents_are_up_to_date(name: str) -> None:
     assert regenerate(text, RESULTS) == text, "run `make results`"
 
 
-@pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)
-def test_a_record_belongs_to_its_files(run: Path) -> None:
-    record = json.loads((run / "record.json").read_text())
+@pytest.mark.parametrize("path", RECORDS, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_a_record_belongs_to_its_files(path: Path) -> None:
+    record, run = json.loads(path.read_text()), path.parent
     figures = record["figures"]
     network, recipe = load_network(run)
-    program = ns4d.load(run / f"{figures['arithmetic']}.ns4d")
+    method = "qaft-" if figures.get("fine_tuned") else ""
+    program = ns4d.load(run / f"{method}{figures['arithmetic']}.ns4d")
     assert program.digest == figures["digest"]
     assert network.parameter_count == record["parameters"]
     assert recipe.task == program.metadata.task == figures["task"] == run.name
@@ -49,7 +50,7 @@ def test_a_record_belongs_to_its_files(run: Path) -> None:
 
 
 def test_there_are_records() -> None:
-    assert {run.name for run in RUNS} >= {"digits", "smnist"}
+    assert {path.parent.name for path in RECORDS} >= {"digits", "smnist"}
 
 
 def test_markdown_of_a_table() -> None:

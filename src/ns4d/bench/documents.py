@@ -24,9 +24,9 @@ MEBIBYTE = 1 << 20
 
 
 def accuracy_table(results: Path) -> Table:
-    """Float and integer accuracy of every evaluated run."""
+    """Float and integer accuracy of every program that was evaluated."""
     rows = []
-    for path in sorted(results.glob("*/record.json")):
+    for path in sorted(results.glob("*/record*.json"), key=lambda path: path.with_suffix("")):
         record = _read(path)
         figures, recipe = record["figures"], record["recipe"]
         rows.append(
@@ -36,7 +36,8 @@ def accuracy_table(results: Path) -> Table:
                 f"{recipe['schedule']['epochs']}",
                 f"{figures['test_sequences']:,}",
                 percent(figures["float_accuracy"]),
-                f"{percent(figures['integer_accuracy'])} ({figures['arithmetic']})",
+                percent(figures["integer_accuracy"]),
+                f"{figures['arithmetic']}, {'QAFT' if figures.get('fine_tuned') else 'PTQ'}",
                 percent(figures["agreement"]),
                 f"{recipe['seed']}",
             )
@@ -47,7 +48,8 @@ def accuracy_table(results: Path) -> Table:
         "epochs",
         "test sequences",
         "float",
-        "integer after PTQ",
+        "integer",
+        "program",
         "equal decisions",
         "seed",
     )
