@@ -351,6 +351,7 @@ def test_verify_says_of_which_kind_a_program_is(
         (("--only", ""), 1, "--only: expected one of training, streaming, got ''"),
         (("--only", "training", "--steps", "0"), 2, "Invalid value for '--steps'"),
         (("--steps", "many"), 2, "Invalid value for '--steps'"),
+        (("--results", __file__), 1, f"--results: expected a folder, got the file {__file__}"),
         (("training",), 2, "Got unexpected extra argument"),
     ],
 )

@@ -33,7 +33,7 @@ def run_parts(
         Where each record was written -> the record with its tables.
 
     Raises:
-        ConfigError: No part of that name.
+        ConfigError: No part of that name, or no folder for the records.
     """
     if only is not None and only not in PARTS:
         raise ConfigError(
@@ -42,6 +42,9 @@ def run_parts(
             got=repr(only),
             fix="Leave it out to run all parts.",
         )
+    if results.exists() and not results.is_dir():
+        fix = "Name a folder; it is made if it is not there."
+        raise ConfigError("--results", expected="a folder", got=f"the file {results}", fix=fix)
     done = {}
     for name in PARTS if only is None else (only,):
         file, part = PARTS[name]

@@ -3,7 +3,7 @@
 A path is taken where the program's own certificate proves it exact:
 
     PAIRS    messages and weights within 15 bits, accumulators within 31, v·multiplier within 53
-    SINGLE   states within 23 bits; |t(a·x)| <= 2^23, |t(b·u)| <= 2^24, |v| <= 2^24, the same 53
+    SINGLE   states within 24 bits; |t(a·x)| <= 2^23, |t(b·u)| <= 2^24, |v| <= 2^24, the same 53
     WORD     no state saturates; shifts at most 32; a, b aligned within 31 bits, the same 53
     SHORT    the same with one drive per channel, coefficients within 15 bits, b_shift <= a_shift,
              |b·u| within 31 bits
