@@ -11,11 +11,12 @@ from hypothesis import given, settings
 
 from ns4d.data import Split
 from ns4d.engines import trace
+from ns4d.engines.native import Native
 from ns4d.errors import ConfigError
 from ns4d.model import Mixer, ModelConfig, Nonlinearity, Norm
 from ns4d.numerics import LOIHI2, WIDE, Arithmetic
 from ns4d.program import S4D, Program
-from ns4d.quantize import post_training_quantize, stream_split
+from ns4d.quantize import Options, post_training_quantize, stream_split
 from ns4d.quantize.fold import fold_batch_norm
 from ns4d.train import evaluate
 from quantize_networks import ARITHMETICS, Plan, arithmetics, make_dataset, make_network, plans
@@ -93,21 +94,37 @@ def test_every_node_follows_its_float_layer() -> None:
             assert signal_to_noise(exact, scale * integers) > 35
 
 
+def largest_state(program: Program, split: Split) -> int:
+    """Over all sequences of a split; padding is not part of a sequence."""
+    u = program.quantize_input(split.tokens.astype(float))
+    machine, largest = Native().load(program, len(u)), 0
+    for t in range(u.shape[1]):
+        machine.advance(u[:, t : t + 1])
+        state, awake = machine.state, split.lengths > t
+        for part in (*state.x_re.values(), *state.x_im.values()):
+            largest = max(largest, int(np.abs(part[awake]).max(initial=0)))
+    return largest
+
+
 @pytest.mark.parametrize("arithmetic", [LOIHI2, WIDE], ids=lambda a: a.name)
-def test_nothing_saturates_on_the_calibration_data(arithmetic: Arithmetic) -> None:
+@pytest.mark.parametrize("seed", [7, 8])
+def test_states_of_calibration_data_keep_the_headroom(arithmetic: Arithmetic, seed: int) -> None:
+    network, dataset = make_network(CONFIG, seed), make_dataset(CONFIG)
+    count = len(dataset.train)
+    for bits in (0, 1, 3):
+        options = Options(certified=False, headroom_bits=bits)
+        program = post_training_quantize(network, dataset, arithmetic, options, sequences=count)
+        # Rounding the exponent down loses less than one more bit in the channel nearest to it.
+        share = largest_state(program, dataset.train) / arithmetic.state_max
+        assert 2 ** -(bits + 1) < share <= 2**-bits * 1.01
+
+
+@pytest.mark.parametrize("arithmetic", [LOIHI2, WIDE], ids=lambda a: a.name)
+def test_a_proof_costs_few_bits_on_calibration_data(arithmetic: Arithmetic) -> None:
     network, dataset = make_network(CONFIG, seed=7), make_dataset(CONFIG)
-    program = post_training_quantize(network, dataset, arithmetic, sequences=len(dataset.train))
-    stream = program.stream()
-    largest = 0
-    for sequence in dataset.train.tokens[:6].astype(float):
-        stream.reset()
-        for token in sequence:
-            stream.step(token)
-            parts = [*stream.state.x_re.values(), *stream.state.x_im.values()]
-            largest = max(largest, *(int(np.abs(part).max()) for part in parts))
-    assert largest < arithmetic.state_max
-    # One bit of headroom, one more lost to rounding the exponent down: not less than that is used.
-    assert largest > arithmetic.state_max // 8
+    program = post_training_quantize(network, dataset, arithmetic, Options(certified=True))
+    assert all(proved.may_saturate == 0 for proved in program.ranges)
+    assert arithmetic.state_max // 8 < largest_state(program, dataset.train) < arithmetic.state_max
 
 
 def test_batch_norm_is_folded_before_lowering() -> None:
