@@ -122,7 +122,16 @@ class TestShapeChecks:
             for path in PACKAGE.rglob("*.py")
             if path.name not in ("__init__.py", "__main__.py")
         }
-        kernels = {"kernels", "lanes", "linear", "plain", "rounding_mode", "short", "single", "word"}
+        kernels = {
+            "kernels",
+            "lanes",
+            "linear",
+            "plain",
+            "rounding_mode",
+            "short",
+            "single",
+            "word",
+        }
         assert {
             name for name in modules if not any(f"{name}.".startswith(f"{k}.") for k in checked)
         } == {f"ns4d.engines.native.{name}" for name in kernels}
