@@ -17,7 +17,7 @@ from ns4d.engines import Machine, Reference
 from ns4d.errors import ConfigError, TrainingError
 from ns4d.model import Network, Norm
 from ns4d.numerics import LOIHI2
-from ns4d.program import Program
+from ns4d.program import Add, Program
 from ns4d.quantize.qaft import RECIPE, QaftResult, claim_folder, quantization_aware_fine_tune
 from ns4d.quantize.qaft_recipe import QaftRecipe, qaft_recipe
 from ns4d.quantize.widths import with_widths
@@ -167,6 +167,17 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(trained, tmp_path, at):
     assert resumed.program == whole.program
     assert resumed.start_accuracy == whole.start_accuracy
     assert resumed.progress.step == 2 * STEPS_PER_EPOCH
+
+
+def test_a_residual_network_is_fine_tuned(tmp_path):
+    torch.manual_seed(2)
+    network = Network(tiny_model(norm=Norm.BATCH, residual=True)).eval()
+    result = tune(network, recipe_of(network), tmp_path)
+    assert sum(isinstance(node, Add) for node in result.program.nodes) == len(network.stack)
+    assert result.progress.step == 2 * STEPS_PER_EPOCH
+    assert accuracy(result.program, tiny_dataset()) == result.accuracy
+    losses = [record["train_loss"] for record in epochs(tmp_path)]
+    assert losses[1] < losses[0]
 
 
 def test_distillation_changes_what_is_learnt(trained, tmp_path):

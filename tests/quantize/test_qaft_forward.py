@@ -82,8 +82,9 @@ def differences(found: Answer, scales: Scales, program: Program, dataset: Datase
 
 
 @settings(max_examples=25)
-@given(plans, arithmetics, st.booleans())
-def test_every_logit_is_the_programs(plan, arithmetic, fold_b):
+@given(plans, arithmetics, st.booleans(), st.booleans())
+def test_every_logit_is_the_programs(plan, arithmetic, fold_b, residual):
+    plan = replace(plan, config=replace(plan.config, residual=residual))
     dataset = make_dataset(plan.config, plan.seed, count=4, length=16)
     network, scales, program = lowered(plan.build(), dataset, arithmetic, Options(fold_b=fold_b))
     found = answered(network, scales, program, dataset)
@@ -177,17 +178,23 @@ def gradient_error(
     return float((found - wanted).norm() / wanted.norm())
 
 
+@pytest.mark.parametrize("residual", [False, True])
 @pytest.mark.parametrize("fold_b", [False, True])
 @pytest.mark.parametrize("seed", range(3))
-def test_the_gradient_approaches_that_of_the_float_network(seed, fold_b):
+def test_the_gradient_approaches_that_of_the_float_network(seed, fold_b, residual):
     """With many bits nothing is left of rounding; with few, something is."""
-    config = ModelConfig(inputs=2, classes=3, channels=6, modes=4, layers=2, step_max=0.5)
+    config = ModelConfig(
+        inputs=2, classes=3, channels=6, modes=4, layers=2, step_max=0.5, residual=residual
+    )
     assert gradient_error(config, seed, PRECISE, fold_b) < 2e-4
     assert gradient_error(config, seed, NARROW, fold_b) > 1e-2
 
 
-def test_every_parameter_receives_a_gradient():
-    config = ModelConfig(inputs=1, classes=3, channels=6, modes=4, layers=2, step_max=0.5)
+@pytest.mark.parametrize("residual", [False, True])
+def test_every_parameter_receives_a_gradient(residual):
+    config = ModelConfig(
+        inputs=1, classes=3, channels=6, modes=4, layers=2, step_max=0.5, residual=residual
+    )
     dataset = make_dataset(config, 0, count=8, length=40)
     network, scales, program = lowered(make_network(config, 0), dataset, NARROW)
     answered(network, scales, program, dataset).logits.square().sum().backward()

@@ -28,6 +28,7 @@ from ns4d.quantize.fake import (
     straight_neuron,
     straight_readout,
 )
+from ns4d.quantize.fidelity import message_units
 from ns4d.quantize.recurrence import trace_tensors
 from ns4d.quantize.scales import Scales
 
@@ -71,8 +72,9 @@ def answer(
     dtype = network.encoder.weight.dtype
     before = Sent(scales.token.scale, u.mT.to(dtype) * scales.token.scale)
     sent: dict[str, Sent] = {}
+    units = message_units(scales)
     for node in program.nodes:
-        after = sent_by(node.descale, steps(scales)[node.name], messages[node.name], dtype)
+        after = sent_by(node.descale, units[node.name], messages[node.name], dtype)
         values = _straight(network, node, before, sent, after)
         before = sent[node.name] = Sent(after.step, values)
     scores = readout_scores(program.readout, messages[program.nodes[-1].name], ends)
@@ -138,15 +140,6 @@ def program_accuracy(
         scores = readout_scores(program.readout, messages[program.nodes[-1].name], lengths)
         correct += int((scores.cpu().numpy().argmax(1) == split.labels[part]).sum())
     return correct / len(split)
-
-
-def steps(scales: Scales) -> dict[str, float]:
-    """The value of one step of the messages that each node of a lowered program sends."""
-    found = {"encoder": scales.encoder.sent.scale}
-    for index, layer in enumerate(scales.layers):
-        found[f"layer{index}.s4d"] = layer.neuron.sent.scale
-        found[f"layer{index}.linear"] = layer.linear.sent.scale
-    return found
 
 
 def _straight(
