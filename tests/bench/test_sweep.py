@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ns4d.bench import sweep as module
@@ -13,10 +14,13 @@ from ns4d.bench.operations import count_operations, has_shift_drive, stored_byte
 from ns4d.bench.runs import LoadedRun
 from ns4d.bench.sweep import AXES, Sweep, front, label, read_rows, run_sweep, write_sweep
 from ns4d.bench.sweep_report import sweep_table, write_sweep_report
+from ns4d.data import Split
 from ns4d.errors import ArtefactError
 from ns4d.model import ModelConfig
 from ns4d.numerics import LOIHI2, ProductRounding
-from ns4d.quantize import Options, post_training_quantize
+from ns4d.program import Program
+from ns4d.quantize import OBSERVERS, Options, post_training_quantize
+from ns4d.quantize.compare import stream_split
 from ns4d.train.recipes import RECIPES
 from quantize_networks import make_dataset, make_network
 
@@ -61,6 +65,28 @@ def test_a_finished_configuration_is_not_repeated(few: None, tmp_path: Path) -> 
     run_sweep(Sweep(LOIHI2, sequences=10, options=Options(fold_b=False)), RUN, journal, said.append)
     assert len(said) == 10
     assert len(read_rows(journal)) == 9
+
+
+@pytest.mark.parametrize("name", OBSERVERS)
+def test_its_programs_are_those_of_post_training_quantize(
+    few: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    """Also at widths other than the profile's, which an observer may weigh."""
+    monkeypatch.setattr(module, "AXES", dict(module.AXES) | {"state_bits": (24, 12)})
+    seen: list[Program] = []
+
+    def stream(program: Program, split: Split) -> np.ndarray:
+        seen.append(program)
+        return stream_split(program, split)
+
+    monkeypatch.setattr(module, "stream_split", stream)
+    options = Options(observer=OBSERVERS[name])
+    plan = Sweep(LOIHI2, sequences=5, options=options)
+    run_sweep(plan, RUN, tmp_path / "sweep.jsonl")
+    assert len(seen) == len(list(plan.configurations())) == 4
+    for program in seen:
+        alone = post_training_quantize(RUN.network, RUN.dataset, program.arithmetic, options)
+        assert replace(alone, metadata=program.metadata) == program
 
 
 def test_profiles_of_one_width_are_not_taken_for_one_another(few: None, tmp_path: Path) -> None:

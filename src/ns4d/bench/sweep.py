@@ -24,10 +24,12 @@ from ns4d.data import Split
 from ns4d.errors import ArtefactError, Ns4dError
 from ns4d.model import Network
 from ns4d.numerics import Arithmetic
+from ns4d.program import Program
 from ns4d.quantize import Options, build_program, choose_scales, fold_batch_norm, observe
 from ns4d.quantize import agreement as compare
 from ns4d.quantize.compare import stream_split
 from ns4d.quantize.observe import NetworkRange
+from ns4d.quantize.observers import WIDTHLESS
 from ns4d.quantize.ptq import calibration_tokens
 from ns4d.storage import write_atomically
 from ns4d.train import evaluate
@@ -197,32 +199,40 @@ def front(rows: list[dict[str, Any]], cost: str) -> list[int]:
 
 
 class _Study:
-    """Observes and evaluates the float network once, for all configurations."""
+    """Evaluates the float network once; observes it once per widths that its observer weighs."""
 
     def __init__(self, run: LoadedRun, split: Split, sweep: Sweep) -> None:
         self._run, self._split, self._sweep = run, split, sweep
         self._folded: Network = fold_batch_norm(run.network)
         self._float: Any = None
-        self._ranges: NetworkRange | None = None
+        self._ranges: dict[tuple[int, int] | None, NetworkRange] = {}
 
     def measure(self, arithmetic: Arithmetic) -> dict[str, Any]:
         """One configuration; one that has no program says why."""
         widths = {axis: getattr(arithmetic, axis) for axis in AXES}
-        if self._float is None or self._ranges is None:
-            data = self._run.dataset
-            self._float = evaluate(self._folded, self._split, data.normalization).logits
-            tokens, lengths = calibration_tokens(data, 64)
-            self._ranges = observe(
-                self._folded, tokens, lengths, self._sweep.options, self._sweep.base
-            )
+        if self._float is None:
+            normalization = self._run.dataset.normalization
+            self._float = evaluate(self._folded, self._split, normalization).logits
         try:
-            return widths | self._program(arithmetic, self._ranges)
+            return widths | self._figures(self._program(arithmetic))
         except Ns4dError as error:
             return widths | {"error": str(error)}
 
-    def _program(self, arithmetic: Arithmetic, ranges: NetworkRange) -> dict[str, Any]:
-        scales = choose_scales(self._folded, ranges, arithmetic, self._sweep.options)
-        program = build_program(self._folded, scales, arithmetic, self._run.dataset, {})
+    def _program(self, arithmetic: Arithmetic) -> Program:
+        """What `post_training_quantize` makes with these options, its provenance aside."""
+        options = self._sweep.options
+        scales = choose_scales(self._folded, self._observed(arithmetic), arithmetic, options)
+        return build_program(self._folded, scales, arithmetic, self._run.dataset, {})
+
+    def _observed(self, arithmetic: Arithmetic) -> NetworkRange:
+        options, widths = self._sweep.options, (arithmetic.message_bits, arithmetic.state_bits)
+        key = None if isinstance(options.observer, WIDTHLESS) else widths
+        if key not in self._ranges:
+            tokens, lengths = calibration_tokens(self._run.dataset, 64)
+            self._ranges[key] = observe(self._folded, tokens, lengths, options, arithmetic)
+        return self._ranges[key]
+
+    def _figures(self, program: Program) -> dict[str, Any]:
         scores = stream_split(program, self._split)
         counts = compare(self._float, scores, self._split)
         return {

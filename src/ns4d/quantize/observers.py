@@ -106,6 +106,9 @@ class MeanSquaredError:
         return _ErrorTally(_Histogram(channels), largest)
 
 
+# These name the same peaks whatever integer is to stand for them.
+WIDTHLESS = (Maximum, Percentile)
+
 OBSERVERS: Mapping[str, Observer] = MappingProxyType(
     {"max": Maximum(), "percentile": Percentile(), "mse": MeanSquaredError()}
 )
