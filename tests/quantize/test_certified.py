@@ -62,9 +62,12 @@ def test_calibration_data_saturate_nothing_and_tighter_states_do() -> None:
     # The network is calibrated on tokens so quiet that those of the split overflow its states.
     quiet = replace(dataset.train, tokens=dataset.train.tokens // 16 + 120)
     other = replace(dataset, train=quiet)
-    options = Options(headroom_bits=0)
-    tight = post_training_quantize(network, other, LOIHI2, options, sequences=count)
-    assert sum(c.messages_clipped for c in count_saturation(tight, dataset.train)) > 0
+    clipped = {}
+    for bits in (1, 0):
+        options = Options(headroom_bits=bits)
+        made = post_training_quantize(network, other, LOIHI2, options, sequences=count)
+        clipped[bits] = sum(c.states_clipped for c in count_saturation(made, dataset.train))
+    assert clipped[1] == 0 < clipped[0]
 
 
 @pytest.mark.parametrize("arithmetic", [LOIHI2, WIDE], ids=lambda a: a.name)
