@@ -62,7 +62,7 @@ def stream_split(
     Args:
         program: What to run.
         split: Raw sequences; they are quantized with the program's own input node.
-        engine: What computes; the reference engine if None.
+        engine: What computes; the default engine if None.
         batch: Streams per call.
         progress: Called with the sequences done and their total.
 
