@@ -18,9 +18,12 @@ from ns4d.bench.streaming_work import (
 )
 from ns4d.engines import Reference
 from ns4d.engines.native import plan as p
+from ns4d.engines.native.kernels import KERNELS
 from ns4d.engines.native.pack import pack
-from ns4d.numerics import LOIHI2
+from ns4d.numerics import LOIHI2, WIDE, Arithmetic
 from ns4d.program import Program
+from ns4d.quantize import Options, post_training_quantize
+from quantize_networks import make_dataset, make_network
 from streaming_subject import CONFIG, tiny_subject
 
 LIMITS = {
@@ -118,17 +121,42 @@ def test_messages_are_those_of_the_definition(subject: Subject) -> None:
             np.testing.assert_array_equal(sent[name], m)
 
 
-def test_nothing_is_counted_on_a_plain_path(subject: Subject) -> None:
-    for program in subject.programs.values():
-        plain = bool({p.PLAIN_EACH, p.PLAIN_SUM, p.PLAIN_DENSE} & set(pack(program).paths))
-        work = work_per_token(program, messages_sent(program, subject.tokens))
-        assert (work is None) == plain
+PLAIN = {p.PLAIN_EACH, p.PLAIN_SUM, p.PLAIN_DENSE, p.PLAIN_ADD, p.READ_PLAIN}
+BROAD = replace(LOIHI2, name="broad", message_bits=20, accumulator_bits=40)
+TALL = replace(LOIHI2, name="tall", state_bits=32)
+# A residual network or not, its profile, its certificate, the plain paths that its program takes.
+PLAIN_CASES = [
+    (False, LOIHI2, None, set()),
+    (False, WIDE, None, set()),
+    (True, LOIHI2, None, {p.PLAIN_ADD}),
+    (False, TALL, False, {p.PLAIN_EACH}),
+    (False, WIDE, False, {p.PLAIN_SUM}),
+    (False, BROAD, None, {p.PLAIN_EACH, p.PLAIN_DENSE, p.READ_PLAIN}),
+]
+
+
+def test_every_path_of_the_engine_is_counted_or_plain() -> None:
+    counted = {*PATHS, p.PAIRS, p.READ_PAIRS}
+    assert counted | PLAIN == set(KERNELS)
+    assert not counted & PLAIN
+    assert set().union(*(taken for *_, taken in PLAIN_CASES)) == PLAIN
+
+
+@pytest.mark.parametrize(("residual", "arithmetic", "certified", "taken"), PLAIN_CASES)
+def test_nothing_is_counted_on_a_plain_path(
+    residual: bool, arithmetic: Arithmetic, certified: bool | None, taken: set[int]
+) -> None:
+    config = replace(CONFIG, residual=residual)
+    network, data = make_network(config, seed=0), make_dataset(config)
+    program = post_training_quantize(network, data, arithmetic, Options(certified=certified))
+    assert PLAIN & set(pack(program).paths) == taken
+    work = work_per_token(program, messages_sent(program, data.train.tokens.astype(float)))
+    assert (work is None) == bool(taken)
 
 
 def test_a_path_has_whole_vectors() -> None:
     for path in PATHS.values():
         assert path.lanes in (4, 8)
-        assert (path.floats == 0) != (path.words == 0)
         assert path.parameter_vectors * VECTOR_BYTES % path.lanes == 0
 
 
