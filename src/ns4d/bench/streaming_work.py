@@ -1,6 +1,8 @@
 """What one token makes the native engine move, multiply: hence two lower bounds on its time.
 
-Counted from the plan that the engine itself follows (`ns4d.engines.native.plan`):
+Nodes, modes, bytes are counted from the plan that the engine itself follows
+(`ns4d.engines.native.plan`). What a mode takes (`PATHS`) is counted by hand in the kernels; a test
+compares it with their assembly where the processor has AVX2.
 
     S4D      per complex state: its parameters and the state are read, the state is written;
              4 products a·x, 2 products c·x, 2 more b·u where b is not one number per channel
