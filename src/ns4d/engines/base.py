@@ -15,7 +15,8 @@ from ns4d.program import Program
 class Machine(Protocol):
     """A program on an engine with the state of so many streams; all advance together.
 
-    Streams never mix. Chunks of any size give the same bits as single tokens.
+    Streams never mix. Chunks of any size give the same bits as single tokens. A machine is for one
+    thread at a time; several machines may run in several threads.
     """
 
     @property
@@ -43,17 +44,20 @@ class Machine(Protocol):
         """
         ...
 
-    def advance(self, u: Int64[np.ndarray, "b l i"]) -> Int64[np.ndarray, "b l classes"]:
+    def advance(self, u: np.ndarray) -> Int64[np.ndarray, "b l classes"]:
         """So many tokens for every stream.
 
         Args:
-            u: Messages that have been admitted: |u| <= the largest message of the profile.
+            u: (b, l, i) real numbers or messages, one row per stream. All are checked before the
+                first one runs.
 
         Returns:
             The scores r + T·bias after every token.
 
         Raises:
-            RangeError: More tokens than the program is proved safe for. The state is unchanged.
+            ShapeError: Not of that shape, or neither floats nor integers. The state is unchanged.
+            RangeError: An illegal value, or more tokens than the program is proved safe for. The
+                state is unchanged.
         """
         ...
 

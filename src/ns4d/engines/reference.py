@@ -16,7 +16,7 @@ from typing import final
 import numpy as np
 from jaxtyping import Int64
 
-from ns4d.engines.state import State, require_safe, require_state, zero_state
+from ns4d.engines.state import State, require_one, require_safe, require_state, zero_state
 from ns4d.numerics import (
     SYNAPSE_SHIFT,
     Arithmetic,
@@ -26,7 +26,7 @@ from ns4d.numerics import (
     shift_toward_zero,
 )
 from ns4d.program import S4D, Add, Dense, Descale, Program
-from ns4d.program.tokens import admit_token
+from ns4d.program.tokens import admit_streams, admit_token
 
 States = Int64[np.ndarray, "b h n"]
 
@@ -92,8 +92,10 @@ class ReferenceMachine:
         require_state(self._program, state, self.streams)
         self._state = state
 
-    def advance(self, u: Int64[np.ndarray, "b l i"]) -> Int64[np.ndarray, "b l classes"]:
+    def advance(self, u: np.ndarray) -> Int64[np.ndarray, "b l classes"]:
         """So many tokens for every stream; see `Machine.advance`."""
+        program = self._program
+        u = admit_streams(program.arithmetic, program.input, u, self.streams)
         require_safe(self._program, self._state.tokens_seen + u.shape[1])
         scores = np.zeros((*u.shape[:2], len(self._program.classes)), np.int64)
         for k in range(u.shape[1]):
@@ -103,6 +105,7 @@ class ReferenceMachine:
     def token(self, token: np.ndarray) -> Int64[np.ndarray, " classes"]:
         """One raw token into a machine of one stream; see `Machine.token`."""
         u = admit_token(self._program.arithmetic, self._program.input, token)
+        require_one(self.streams)
         return self.advance(u[None, None])[0, 0]
 
 

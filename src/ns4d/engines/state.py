@@ -158,6 +158,21 @@ def require_safe(program: Program, tokens: int) -> None:
         )
 
 
+def require_one(streams: int) -> None:
+    """Refuse a single token where there is not a single stream.
+
+    Raises:
+        ShapeError: Other than one stream.
+    """
+    if streams != 1:
+        raise ShapeError(
+            "token",
+            expected="a machine of one stream",
+            got=f"one of {streams}",
+            fix="Use advance, with one token per stream.",
+        )
+
+
 def _require(name: str, inside: np.ndarray) -> None:
     if not inside.all():
         index = tuple(int(k) for k in np.argwhere(~inside)[0])

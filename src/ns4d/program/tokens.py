@@ -75,6 +75,21 @@ def admit_sequences(
     return admit(arithmetic, quantizer, _with_axes(sequences, "(b, l, i)", 3, quantizer.inputs))
 
 
+def admit_streams(
+    arithmetic: Arithmetic, quantizer: InputQuantizer, tokens: np.ndarray, streams: int
+) -> Int64[np.ndarray, "b l i"]:
+    """`admit` for so many streams, one row of (b, l, i) each."""
+    u = admit_sequences(arithmetic, quantizer, tokens)
+    if len(u) != streams:
+        raise ShapeError(
+            "tokens",
+            expected=f"one row for each of {streams} streams",
+            got=f"{len(u)} rows",
+            fix="Load a machine with as many streams as there are rows.",
+        )
+    return u
+
+
 def _with_axes(tokens: object, shape: str, axes: int, inputs: int) -> np.ndarray:
     if isinstance(tokens, np.ndarray) and tokens.ndim == axes:
         return tokens

@@ -12,6 +12,7 @@ from jaxtyping import Int64
 from ns4d.engines.native.machine import NativeMachine
 from ns4d.engines.native.pack import pack
 from ns4d.engines.native.plan import Plan
+from ns4d.errors import ConfigError
 from ns4d.program import Program
 
 
@@ -21,9 +22,20 @@ class Native:
 
     Args:
         threads: How many threads share the streams of a machine; all cores if None. Never a result.
+
+    Raises:
+        ConfigError: No positive number of threads.
     """
 
     def __init__(self, threads: int | None = None) -> None:
+        whole = type(threads) is int and threads >= 1
+        if threads is not None and not whole:
+            raise ConfigError(
+                "Native threads",
+                expected="an integer of at least 1, or None for all cores",
+                got=repr(threads),
+                fix="Leave it out.",
+            )
         self._threads = threads or os.cpu_count() or 1
 
     @property

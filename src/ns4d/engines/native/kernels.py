@@ -34,9 +34,9 @@ from ns4d.engines.native.rounding_mode import HAS_MODE, TOWARD_ZERO, read_mode, 
 
 TOKENS = p.TOKENS
 LONG = 4  # shorter chunks are run as single tokens, which read the parameters as often
-OK, BAD_TOKEN = 0, 1
+OK, BAD_TOKEN, TOO_MANY = 0, 1, 2
 NEAREST_MAX = 2.0**62
-TOKEN, CHUNK, TABLE = p.TOKEN, p.CHUNK, 8 * p.COLUMNS
+TOKEN, CHUNK, TABLE, OUTPUTS = p.TOKEN, p.CHUNK, 8 * p.COLUMNS, p.OUTPUTS
 
 Kernel = Callable[..., None]
 Builder = Callable[[str], Kernel]
@@ -79,15 +79,20 @@ def _stamp() -> str:
     return digest.hexdigest()
 
 
+def kept(compiler: Callable[..., Any], function: Callable[..., Any]) -> Any:
+    """Compile with the disk cache, or in every process where no folder can be written."""
+    try:
+        return compiler(cache=True)(function)
+    except RuntimeError:
+        return compiler()(function)
+
+
 @cache
 def _compiled(path: int, chunks: bool) -> Any:
     reads = path in (p.READ_PAIRS, p.READ_PLAIN)
     signature = types.void(*[types.intp] * (READ_ARGUMENTS if reads else ARGUMENTS))
     kernel = KERNELS[path][chunks](_stamp())
-    try:
-        return cfunc(signature, error_model="numpy", cache=True)(kernel)
-    except RuntimeError:  # no folder can be written: compile in every process
-        return cfunc(signature, error_model="numpy")(kernel)
+    return kept(partial(cfunc, signature, error_model="numpy"), kernel)
 
 
 def address(path: int, chunks: bool) -> int:
@@ -101,13 +106,12 @@ def address(path: int, chunks: bool) -> int:
 
 
 @njit(error_model="numpy", nogil=True, forceinline=True)
-def walk(
-    table, nodes, parameters, state, apart, scored, messages, stride, count, room, seen, scores
-):
+def walk(table, nodes, parameters, state, apart, scored, messages, stride, count, room, scores):
     """So many rows of messages through the whole program: tokens of one stream, or streams.
 
     The messages of node k in row t stand at (k·TOKENS + t)·stride. `apart` is the distance from
-    the state of one row to that of the next: 0 if all rows are tokens of one stream.
+    the state of one row to that of the next: 0 if all rows are tokens of one stream. The number
+    of tokens seen stands behind r and is raised with it, so a state is whole whenever this returns.
     """
     chunk = count >= LONG and apart == 0
     kind, far = (CHUNK if chunk else TOKEN), TOKENS * stride
@@ -124,31 +128,26 @@ def walk(
         row += TABLE
     if HAS_MODE:
         write_mode(mode)
-    source, tick = messages + far * nodes, (1 if apart == 0 else 0)
+    source, r = messages + far * nodes, state + scored
+    counted = r + 8 * load_i64(row, 8 * OUTPUTS)
+    seen, tick = load_i64(counted, 0), (1 if apart == 0 else 0)
     invoke(
         load_i64(row, 8 * TOKEN),
-        (
-            row,
-            parameters,
-            state + scored,
-            apart,
-            scores,
-            source,
-            stride,
-            count,
-            room,
-            seen + 1,
-            tick,
-        ),
+        (row, parameters, r, apart, scores, source, stride, count, room, seen + 1, tick),
     )
+    if apart == 0:
+        store(counted, 0, seen + count)
+    else:
+        for t in range(count):
+            store(counted, apart * t, seen + 1)
 
 
 @njit(error_model="numpy", forceinline=True)
-def admit(messages, stride, u, inputs, count):
-    """So many rows of int64 messages into the first rows."""
+def admit(messages, stride, u, inputs, count, far):
+    """So many rows of int64 messages, `far` apart, into the first rows."""
     for t in range(count):
         for i in range(inputs):
-            store(messages, stride * t + 4 * i, np.int32(load_i64(u, 8 * (t * inputs + i))))
+            store(messages, stride * t + 4 * i, np.int32(load_i64(u, far * t + 8 * i)))
 
 
 @njit(error_model="numpy", forceinline=True)
@@ -161,96 +160,111 @@ def keep(messages, stride, nodes, count, sent, far):
 
 
 @njit(error_model="numpy", forceinline=True)
-def one(context, seen):
+def one(context):
     """The token whose messages stand in the first row, through the program of a context."""
     walk(
         load_i64(context, 0), load_i64(context, 8), load_i64(context, 16), load_i64(context, 24), 0,
         load_i64(context, 32), load_i64(context, 40), load_i64(context, 48), 1,
-        load_i64(context, 56), seen, load_i64(context, 64),
+        load_i64(context, 56), load_i64(context, 64),
     )  # fmt: skip
+
+
+@njit(error_model="numpy", forceinline=True)
+def quantized(value, offset, scale, largest):
+    """(0) for one finite value."""
+    v = (value - offset) / scale
+    size = min(abs(v), NEAREST_MAX)
+    whole = np.floor(size)
+    if size - whole >= 0.5:
+        whole += 1.0
+    m = np.int32(min(whole, np.float64(largest)))
+    return -m if v < 0 else m
+
+
+@njit(error_model="numpy", forceinline=True)
+def full(context):
+    """Whether the stream has seen as many tokens as its scores are proved safe for."""
+    counted = load_i64(context, 24) + load_i64(context, 32) + load_i64(context, 112)
+    return load_i64(counted, 0) >= load_i64(context, 120)
 
 
 def _singles(stamp: str) -> tuple[Any, Any]:
     """The ways in for one token; `stamp` is part of their closure, hence of their cache key.
 
-    All arguments but one stand in an array, the context, whose address is passed: a call is then
-    mostly the work itself.
+    All arguments stand in an array, the context, whose address is passed: a call is then mostly
+    the work itself.
     """
 
-    @njit(cache=True, error_model="numpy", nogil=True)
-    def token(context, seen):
+    def token(context):
         """One raw token of one stream: (0), then the program. Nothing changes if it is illegal."""
         raw, quantizer = load_i64(context, 72), load_i64(context, 80)
         inputs, largest = load_i64(context, 88), load_i64(context, 96)
-        messages = load_i64(context, 40)
         for i in range(inputs if stamp else 0):
             if not np.isfinite(load_f64(raw, 8 * i)):
                 return BAD_TOKEN
+        if full(context):
+            return TOO_MANY
         for i in range(inputs):
             offset, scale = load_f64(quantizer, 8 * i), load_f64(quantizer, 8 * (inputs + i))
-            v = (load_f64(raw, 8 * i) - offset) / scale
-            size = min(abs(v), NEAREST_MAX)
-            whole = np.floor(size)
-            if size - whole >= 0.5:
-                whole += 1.0
-            m = np.int32(min(whole, np.float64(largest)))
-            store(messages, 4 * i, -m if v < 0 else m)
-        one(context, seen)
+            m = quantized(load_f64(raw, 8 * i), offset, scale, largest)
+            store(load_i64(context, 40), 4 * i, m)
+        one(context)
         return OK
 
-    @njit(cache=True, error_model="numpy", nogil=True)
-    def message(context, seen):
+    def message(context):
         """One token that is quantized already; the same otherwise."""
-        whole, inputs, largest = (
-            load_i64(context, 104),
-            load_i64(context, 88),
-            load_i64(context, 96),
-        )
+        whole, inputs = load_i64(context, 104), load_i64(context, 88)
+        largest = load_i64(context, 96)
         for i in range(inputs if stamp else 0):
-            if abs(load_i64(whole, 8 * i)) > largest:
+            m = load_i64(whole, 8 * i)
+            if m > largest or m < -largest:
                 return BAD_TOKEN
-        admit(load_i64(context, 40), 0, whole, inputs, 1)
-        one(context, seen)
+        if full(context):
+            return TOO_MANY
+        admit(load_i64(context, 40), 0, whole, inputs, 1, 0)
+        one(context)
         return OK
 
-    return token, message
+    return kept(ENTRY, token), kept(ENTRY, message)
 
 
 def _batches(stamp: str) -> tuple[Any, Any]:
-    """The ways in for many."""
+    """The ways in for many; rows of `u` and `scores` are `u_far` and `scores_far` bytes apart."""
 
-    @njit(cache=True, error_model="numpy", nogil=True)
     def tokens(
-        table, nodes, parameters, state, scored, messages, stride, room, u, inputs, length, seen,
-        scores, classes, sent,
+        table, nodes, parameters, state, scored, messages, stride, room, apart, u, u_far, inputs,
+        length, scores, scores_far, classes, sent, sent_far, sent_length, many,
     ):  # fmt: skip
-        """All tokens of one stream; messages are kept at `sent` unless that is 0."""
-        for start in range(0, length if stamp else 0, TOKENS):
-            count = min(TOKENS, length - start)
-            admit(messages, stride, u + 8 * inputs * start, inputs, count)
-            out, done = scores + 8 * classes * start, seen + start
-            walk(
-                table, nodes, parameters, state, 0, scored, messages, stride, count, room, done, out
-            )
-            if sent:
-                keep(messages, stride, nodes, count, sent + stride * start, stride * length)
+        """So many tokens of each of many streams; messages are kept at `sent` unless that is 0."""
+        for b in range(many if stamp else 0):
+            at, given, out = state + apart * b, u + u_far * b, scores + scores_far * b
+            for start in range(0, length, TOKENS):
+                count = min(TOKENS, length - start)
+                admit(messages, stride, given + 8 * inputs * start, inputs, count, 8 * inputs)
+                walk(
+                    table, nodes, parameters, at, 0, scored, messages, stride, count, room,
+                    out + 8 * classes * start,
+                )  # fmt: skip
+                if sent:
+                    to = sent + sent_far * b + stride * start
+                    keep(messages, stride, nodes, count, to, stride * sent_length)
 
-    @njit(cache=True, error_model="numpy", nogil=True)
     def streams(
-        table, nodes, parameters, state, scored, messages, stride, room, u, inputs, count, apart,
-        seen, scores, classes,
+        table, nodes, parameters, state, scored, messages, stride, room, apart, u, u_far, inputs,
+        scores, scores_far, many,
     ):  # fmt: skip
         """One token of each stream: a block of parameters serves many streams while it is hot."""
-        for start in range(0, count if stamp else 0, TOKENS):
-            some, at = min(TOKENS, count - start), state + apart * start
-            admit(messages, stride, u + 8 * inputs * start, inputs, some)
-            out = scores + 8 * classes * start
+        for start in range(0, many if stamp else 0, TOKENS):
+            some = min(TOKENS, many - start)
+            admit(messages, stride, u + u_far * start, inputs, some, u_far)
             walk(
-                table, nodes, parameters, at, apart, scored, messages, stride, some, room, seen, out
-            )
+                table, nodes, parameters, state + apart * start, apart, scored, messages, stride,
+                some, room, scores + scores_far * start,
+            )  # fmt: skip
 
-    return tokens, streams
+    return kept(ENTRY, tokens), kept(ENTRY, streams)
 
 
+ENTRY = partial(njit, error_model="numpy", nogil=True)
 token, message = _singles(_stamp())
 tokens, streams = _batches(_stamp())

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cache
 from typing import final
 
@@ -11,36 +12,41 @@ import numpy as np
 from jaxtyping import Int64
 
 from ns4d.engines.native import kernels
-from ns4d.engines.native.plan import Plan, aligned_bytes
-from ns4d.engines.native.states import from_bytes, to_bytes
-from ns4d.engines.state import State, require_safe, require_state
+from ns4d.engines.native.plan import LANES, Plan, aligned_bytes, padded
+from ns4d.engines.native.states import from_bytes, to_bytes, tokens_seen
+from ns4d.engines.state import State, require_one, require_safe, require_state
 from ns4d.program import Program
-from ns4d.program.tokens import admit_token
+from ns4d.program.tokens import admit_streams, admit_token
+
+# Tokens per compiled call, which nothing can interrupt.
+SLICE = 1 << 16
 
 
 class _Work:
     """Messages of all nodes at all tokens of a chunk, with room for sums: one per thread."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, classes: int) -> None:
         self.stride = 4 * plan.width
         self.messages = aligned_bytes(len(plan.nodes) * kernels.TOKENS * self.stride)
         # Rows of 64 bytes per token, then four modes; or the pairs of a dense node, then its sums.
-        self.room = aligned_bytes(64 * kernels.TOKENS + 32 * plan.width + 1024)
+        widest = max(plan.width, padded(classes, 4 * LANES))
+        self.room = aligned_bytes(64 * kernels.TOKENS + 32 * widest + 1024)
 
 
 @final
 class NativeMachine:
     """See `Machine`. Streams are spread over threads in slices; the kernels release the GIL.
 
-    The kernels take addresses. Every array behind one is held here, of fixed size and place.
+    The kernels take addresses. Every array behind one is held here, of fixed size and place. The
+    state changes in compiled code alone, its count of tokens with it: whatever a signal interrupts,
+    every stream has seen as many tokens as its state says.
     """
 
     def __init__(self, program: Program, plan: Plan, streams: int, threads: int) -> None:
         self._program, self._plan, self._threads = program, plan, max(1, min(threads, streams))
         self._states = aligned_bytes(streams, plan.state_bytes)
-        self._seen, self._safe = 0, program.safe_tokens
-        self._work = [_Work(plan) for _ in range(self._threads)]
         self._shape, self._classes = (program.inputs,), len(program.classes)
+        self._work = [_Work(plan, self._classes) for _ in range(self._threads)]
         self._raw, self._whole = np.zeros(program.inputs), np.zeros(program.inputs, np.int64)
         self._scores = np.zeros(self._classes, np.int64)
         quantizer = program.input
@@ -54,6 +60,8 @@ class NativeMachine:
                 program.inputs,
                 program.arithmetic.message_max,
                 self._whole.ctypes.data,
+                8 * self._classes,
+                program.safe_tokens,
             ]
         )
         self._context_at = self._context.ctypes.data
@@ -76,19 +84,18 @@ class NativeMachine:
     @property
     def state(self) -> State:
         """The state after the last token."""
-        return from_bytes(self._program, self._plan, self._states, self._seen)
+        return from_bytes(self._program, self._plan, self._states)
 
     @state.setter
     def state(self, state: State) -> None:
         require_state(self._program, state, self.streams)
         self._states[:] = to_bytes(self._program, self._plan, state)
-        self._seen = state.tokens_seen
 
-    def advance(self, u: Int64[np.ndarray, "b l i"]) -> Int64[np.ndarray, "b l classes"]:
+    def advance(self, u: np.ndarray) -> Int64[np.ndarray, "b l classes"]:
         """So many tokens for every stream; see `Machine.advance`."""
         return self._advance(u, None)
 
-    def trace(self, u: Int64[np.ndarray, "b l i"]) -> Int64[np.ndarray, "b nodes l o"]:
+    def trace(self, u: np.ndarray) -> Int64[np.ndarray, "b nodes l o"]:
         """`advance`, but what comes back are the messages of every node, with room to spare."""
         shape = (self.streams, len(self._program.nodes), u.shape[1], self._plan.width)
         sent = np.zeros(shape, np.int32)
@@ -101,18 +108,22 @@ class NativeMachine:
         if kind not in ("f", "i") or token.shape != self._shape or token.dtype.itemsize > 8:
             u = admit_token(self._program.arithmetic, self._program.input, token)
             return self.advance(u[None, None])[0, 0]
-        if self._seen >= self._safe:
-            require_safe(self._program, self._seen + 1)
+        if len(self._states) != 1:
+            require_one(self.streams)
         if kind == "f":
             self._raw[:] = token
-            bad = kernels.token(self._context_at, self._seen)
+            refused = kernels.token(self._context_at)
         else:
             self._whole[:] = token
-            bad = kernels.message(self._context_at, self._seen)
-        if bad:
+            refused = kernels.message(self._context_at)
+        if refused:
             admit_token(self._program.arithmetic, self._program.input, token)
-        self._seen += 1
+            require_safe(self._program, self._seen + 1)
         return self._scores.copy()
+
+    @property
+    def _seen(self) -> int:
+        return tokens_seen(self._program, self._plan, self._states)
 
     def _arguments(self, stream: int, work: _Work) -> tuple[int, ...]:
         """What all ways in begin with."""
@@ -129,48 +140,69 @@ class NativeMachine:
         )
 
     def _advance(self, u: np.ndarray, sent: np.ndarray | None) -> np.ndarray:
+        u = admit_streams(self._program.arithmetic, self._program.input, u, self.streams)
         require_safe(self._program, self._seen + u.shape[1])
-        u = np.ascontiguousarray(u, np.int64)
+        u = np.ascontiguousarray(u)
         scores = np.zeros((*u.shape[:2], self._classes), np.int64)
+        for start in range(0, u.shape[1], SLICE):
 
-        def part(k: int) -> None:
-            first, last = (j * self.streams // self._threads for j in (k, k + 1))
-            if u.shape[1] == 1 and sent is None:
-                self._one_token(self._work[k], u, scores, first, last)
-            else:
-                for b in range(first, last):
-                    self._many_tokens(self._work[k], u, scores, b, sent)
+            def part(k: int, start: int = start) -> None:
+                self._part(k, u, scores, sent, start)
 
-        _together(part, self._threads)
-        self._seen += u.shape[1]
+            _together(part, self._threads)
         return scores
 
-    def _one_token(
-        self, work: _Work, u: np.ndarray, scores: np.ndarray, first: int, last: int
+    def _part(
+        self, k: int, u: np.ndarray, scores: np.ndarray, sent: np.ndarray | None, start: int
     ) -> None:
-        kernels.streams(
-            *self._arguments(first, work), u[first:].ctypes.data, u.shape[2], last - first,
-            self._plan.state_bytes, self._seen, scores[first:].ctypes.data, self._classes,
-        )  # fmt: skip
-
-    def _many_tokens(
-        self, work: _Work, u: np.ndarray, scores: np.ndarray, b: int, sent: np.ndarray | None
-    ) -> None:
-        kernels.tokens(
-            *self._arguments(b, work), u[b].ctypes.data, u.shape[2], u.shape[1], self._seen,
-            scores[b].ctypes.data, self._classes, 0 if sent is None else sent[b].ctypes.data,
-        )  # fmt: skip
+        """One thread's streams through the tokens of one slice, in one compiled call."""
+        first, last = (j * self.streams // self._threads for j in (k, k + 1))
+        length, inputs = min(SLICE, u.shape[1] - start), u.shape[2]
+        if first == last:
+            return
+        before = (*self._arguments(first, self._work[k]), self._plan.state_bytes)
+        given = u[first, start:].ctypes.data, u.strides[0], inputs
+        out = scores[first, start:].ctypes.data, scores.strides[0]
+        if u.shape[1] == 1 and sent is None:
+            kernels.streams(*before, *given, *out, last - first)
+            return
+        kept = (0, 0, 0)
+        if sent is not None:
+            kept = sent[first, 0, start:].ctypes.data, sent.strides[0], sent.shape[2]
+        kernels.tokens(*before, *given, length, *out, self._classes, *kept, last - first)
 
 
 def _together(part: Callable[[int], None], threads: int) -> None:
+    """Run every part once; when a signal interrupts, all are finished before it is passed on."""
     if threads == 1:
         part(0)
         return
-    for _ in _pool(threads).map(part, range(threads)):
-        pass
+    waiting = set(range(threads))
+
+    def once(k: int) -> None:
+        if k in waiting:
+            waiting.discard(k)
+            part(k)
+
+    started = []
+    try:
+        for k in range(threads):
+            started.append(_pool(threads).submit(once, k))
+        for done in started:
+            done.result()
+    except BaseException:
+        for k in range(threads):
+            once(k)
+        wait(started)
+        raise
 
 
 @cache
 def _pool(threads: int) -> ThreadPoolExecutor:
     """Kept, because starting threads takes longer than many a call."""
     return ThreadPoolExecutor(threads, thread_name_prefix="ns4d")
+
+
+if hasattr(os, "register_at_fork"):
+    # A forked process has the pool but none of its threads.
+    os.register_at_fork(after_in_child=_pool.cache_clear)

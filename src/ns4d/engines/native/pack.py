@@ -95,7 +95,7 @@ def pack(program: Program) -> p.Plan:
     return p.Plan(
         np.stack(table),
         writer.whole(),
-        state + p.padded(8 * len(program.classes), 64),
+        state + p.padded(8 * len(program.classes) + 8, 64),
         state,
         p.padded(max([program.inputs, *(node.outputs for node in program.nodes)])),
     )

@@ -64,7 +64,7 @@ class Plan:
     Args:
         nodes: int64 (nodes + 1, COLUMNS), the read-out last.
         parameters: uint8, every parameter at the offsets of the table.
-        state_bytes: Of one stream, a multiple of 64; r stands at its end.
+        state_bytes: Of one stream, a multiple of 64; r and then the tokens seen stand at its end.
         scores: Byte offset of r in a state.
         width: Room for the messages of one node.
     """

@@ -13,16 +13,19 @@ from ns4d.program import Program
 WORDS = (p.WORD, p.WORD_MODES)
 
 
-def from_bytes(
-    program: Program, plan: p.Plan, states: UInt8[np.ndarray, "b _"], seen: int
-) -> State:
+def tokens_seen(program: Program, plan: p.Plan, states: UInt8[np.ndarray, "b _"]) -> int:
+    """How many tokens the streams have seen; all as many."""
+    start = plan.scores + 8 * len(program.classes)
+    return int(states[0, start : start + 8].view(np.int64)[0]) if len(states) else 0
+
+
+def from_bytes(program: Program, plan: p.Plan, states: UInt8[np.ndarray, "b _"]) -> State:
     """The value of a state.
 
     Args:
         program: What runs.
         plan: Its layout.
         states: One row per stream.
-        seen: Tokens so far.
     """
     x_re, x_im = {}, {}
     for node, row in zip(program.nodes, plan.nodes, strict=False):
@@ -31,18 +34,21 @@ def from_bytes(
             part = states[:, start : start + state_bytes(row)]
             x_re[node.name], x_im[node.name] = _read(part, row)
     r = states[:, plan.scores : plan.scores + 8 * len(program.classes)]
+    seen = tokens_seen(program, plan, states)
     return State(x_re, x_im, np.ascontiguousarray(r).view(np.int64), seen)
 
 
 def to_bytes(program: Program, plan: p.Plan, state: State) -> UInt8[np.ndarray, "b _"]:
-    """The inverse of `from_bytes`, but for the number of tokens."""
+    """The inverse of `from_bytes`."""
     states = np.zeros((state.batch, plan.state_bytes), np.uint8)
     for node, row in zip(program.nodes, plan.nodes, strict=False):
         if row[p.MODES]:
             start = int(row[p.STATE])
             content = _write(state.x_re[node.name], state.x_im[node.name], row)
             states[:, start : start + state_bytes(row)] = _bytes(content)
-    states[:, plan.scores : plan.scores + 8 * len(program.classes)] = _bytes(state.r)
+    end = plan.scores + 8 * len(program.classes)
+    states[:, plan.scores : end] = _bytes(state.r)
+    states[:, end : end + 8] = np.array([state.tokens_seen]).view(np.uint8)
     return states
 
 
