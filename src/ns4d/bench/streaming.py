@@ -54,9 +54,9 @@ class Plan:
         compiled: Whether `torch.compile` takes part; it needs a C++ compiler.
     """
 
-    heat_rounds: int = 3
-    rounds: int = 30
-    long_rounds: int = 11
+    heat_rounds: int = 2
+    rounds: int = 12
+    long_rounds: int = 5
     sequences: int = 4
     blocks: int = 4
     streams: int = 1000
