@@ -13,12 +13,19 @@ from pathlib import Path
 from typing import Any
 
 from ns4d.bench import streaming_tables
+from ns4d.bench.fine_tuning_table import fine_tuning_table
 from ns4d.bench.sweep_report import sweep_table
 from ns4d.bench.tables import Table, percent
 from ns4d.errors import DataError
 from ns4d.storage import write_atomically
 
-DOCUMENTS = ("README.md", "docs/performance.md", "docs/training.md", "docs/quantization.md")
+DOCUMENTS = (
+    "README.md",
+    "docs/performance.md",
+    "docs/training.md",
+    "docs/quantization.md",
+    "docs/fine_tuning.md",
+)
 BLOCK = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 MEBIBYTE = 1 << 20
 
@@ -83,16 +90,25 @@ def widths_table(results: Path) -> Table:
     return sweep_table(_read(results / "sweep_smnist.json"))
 
 
+def tuned_table(results: Path) -> Table:
+    """Accuracy of fine-tuned programs before, after."""
+    paths = sorted(results.glob("*/record-qaft-*.json"))
+    return fine_tuning_table(_read(path) for path in paths)
+
+
 TABLES: Mapping[str, Callable[[Path], Table]] = {
     "accuracy": accuracy_table,
     "training-step": step_table,
     "sweep": widths_table,
+    "fine-tuning": tuned_table,
     **{name: _streaming(table) for name, table in streaming_tables.TABLES.items()},
 }
 
 
 def to_markdown(table: Table) -> str:
-    """A table in Markdown, its origin in the first heading's row."""
+    """A table in Markdown, its origin below it; a sentence instead if it has no rows."""
+    if not table.rows:
+        return "No record yet.\n"
     lines = [
         "| " + " | ".join(table.columns) + " |",
         "|" + "---|" * len(table.columns),
