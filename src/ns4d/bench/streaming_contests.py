@@ -177,7 +177,7 @@ def _stepping(
     family: str,
     step: Step,
     tokens: Sequence[Sequence[Any]],
-    logits: Sequence[Float[np.ndarray, "..."]],
+    logits: Sequence[np.ndarray],
 ) -> Contestant:
     def run(block: int) -> np.ndarray:
         advance, got = step.step, None

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -126,7 +127,11 @@ def _training_step(size: Size, forward: Forward, device: torch.device) -> Callab
 def _peak(device: str) -> int:
     if device == "cuda":
         return torch.cuda.max_memory_allocated()
-    # Linux counts ru_maxrss in KiB, macOS in bytes.
+    status = Path("/proc/self/status")
+    if status.exists():  # ru_maxrss would count what the parent held when it started this process
+        (line,) = (k for k in status.read_text().splitlines() if k.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024
+    # macOS counts ru_maxrss in bytes, others in KiB.
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 

@@ -131,15 +131,18 @@ def test_an_interrupt_leaves_every_stream_where_its_state_says(program, monkeypa
     assert machine.state == fresh.state
 
 
-def _scores(program, u):
-    return Native(2).load(program, 2).advance(u)
+FORKED = {}  # a fork takes it along; a program cannot be pickled
+
+
+def _scores():
+    return Native(2).load(FORKED["program"], 2).advance(FORKED["u"])
 
 
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="needs fork")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of forking with threads, on purpose
 def test_a_forked_process_has_threads_of_its_own(program):
-    u = np.random.default_rng(1).integers(-2047, 2048, (2, 30, 2))
-    wanted = _scores(program, u)  # starts the threads of this process
+    FORKED["program"], FORKED["u"] = program, np.random.default_rng(1).integers(-9, 9, (2, 30, 2))
+    wanted = _scores()  # starts the threads of this process
     with multiprocessing.get_context("fork").Pool(1) as pool:
-        got = pool.apply_async(_scores, (program, u)).get(timeout=60)
+        got = pool.apply_async(_scores).get(timeout=60)
     np.testing.assert_array_equal(got, wanted)
