@@ -88,7 +88,7 @@ def run_demo(folder: Path, say: Callable[[str], None], recipe: Recipe | None = N
     path = folder / "digits.ns4d"
     save(post_training_quantize(network, dataset, provenance=provenance(network, recipe)), path)
     program = load(path)
-    say(f"3/4 stream {len(dataset.test)} test digits token by token on the reference engine")
+    say(f"3/4 stream {len(dataset.test)} test digits token by token")
     scores = stream_split(program, dataset.test)
     floats = evaluate(network, dataset.test, dataset.normalization)
     counts = agreement(floats.logits, scores, dataset.test)
