@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from ns4d.data import Dataset
 from ns4d.engines import Engine
-from ns4d.errors import ConfigError, TrainingError
+from ns4d.errors import ConfigError
 from ns4d.model import Network
 from ns4d.program import Program
 from ns4d.quantize.fold import fold_batch_norm
@@ -42,7 +42,7 @@ from ns4d.train.checkpoint import (
 from ns4d.train.diagnose import non_finite_error
 from ns4d.train.display import Display
 from ns4d.train.evaluate import evaluate_tensors
-from ns4d.train.interrupt import Interrupt
+from ns4d.train.interrupt import Interrupt, interrupted
 from ns4d.train.journal import Journal
 from ns4d.train.optimizer import build_optimizer, set_rates
 from ns4d.train.resume import find_checkpoint
@@ -201,7 +201,7 @@ class _Session:
                 saved = time.monotonic()
             if interrupt.requested and self.progress.step < self.steps:
                 self._save(LATEST)
-                raise _interrupted(self.progress.step, self.steps, self.folder)
+                raise interrupted(self.progress.step, self.steps, self.folder)
         return self._result(start)
 
     def _start(self, journal: Journal) -> dict[str, Any]:
@@ -323,12 +323,3 @@ class _Session:
         }
         program = build_program(best, self.scales, self.recipe.arithmetic, self.dataset, facts)
         return QaftResult(program, self.progress, start["float_accuracy"], start["start_accuracy"])
-
-
-def _interrupted(step: int, steps: int, folder: Path) -> TrainingError:
-    return TrainingError(
-        str(folder),
-        expected=f"{steps} steps",
-        got=f"an interrupt after step {step}",
-        fix="Everything is saved; repeat the same command to go on.",
-    )

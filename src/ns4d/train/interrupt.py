@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import signal
 import threading
+from pathlib import Path
 from types import FrameType, TracebackType
+
+from ns4d.errors import TrainingError
 
 
 class Interrupt:
@@ -37,3 +40,19 @@ class Interrupt:
         for name, handler in self._previous.items():
             signal.signal(name, handler)  # type: ignore[arg-type]
         self._previous.clear()
+
+
+def interrupted(step: int, steps: int, folder: Path) -> TrainingError:
+    """What a run raises that was asked to stop and has saved everything.
+
+    Args:
+        step: The last one done.
+        steps: Of the whole run.
+        folder: Where it is kept.
+    """
+    return TrainingError(
+        str(folder),
+        expected=f"{steps} steps",
+        got=f"an interrupt after step {step}",
+        fix="Everything is saved; repeat the same command to go on.",
+    )

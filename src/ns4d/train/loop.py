@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ns4d.data import Dataset, Permutation
-from ns4d.errors import ConfigError, TrainingError
+from ns4d.errors import ConfigError
 from ns4d.model import Network
 from ns4d.train.allocator import keep_freed_memory
 from ns4d.train.augment import Hook, image_hook
@@ -30,7 +30,7 @@ from ns4d.train.diagnose import non_finite_error
 from ns4d.train.display import Display
 from ns4d.train.distributed import Processes, join_processes
 from ns4d.train.evaluate import Evaluation, evaluate_tensors
-from ns4d.train.interrupt import Interrupt
+from ns4d.train.interrupt import Interrupt, interrupted
 from ns4d.train.journal import Journal
 from ns4d.train.optimizer import build_optimizer, set_rates
 from ns4d.train.recipe import Recipe
@@ -195,7 +195,7 @@ class _Session:
             stop = interrupt.requested and self.progress.step < self.steps
             if self.processes.any(stop, self.device):
                 self._save(LATEST)
-                raise _interrupted(self.progress.step, self.steps, self.folder)
+                raise interrupted(self.progress.step, self.steps, self.folder)
 
     def _step(self) -> Progress:
         step, recipe = self.progress.step, self.recipe
@@ -315,12 +315,3 @@ def _device_name(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return platform.processor() or platform.machine()
-
-
-def _interrupted(step: int, steps: int, folder: Path) -> TrainingError:
-    return TrainingError(
-        str(folder),
-        expected=f"{steps} steps",
-        got=f"an interrupt after step {step}",
-        fix="Everything is saved; repeat the same command to go on.",
-    )
