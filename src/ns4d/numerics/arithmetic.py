@@ -54,6 +54,10 @@ WIDTHS: Mapping[str, tuple[int, int]] = MappingProxyType(
     }
 )
 
+ROUNDINGS: Mapping[str, type[Enum]] = MappingProxyType(
+    {"product_rounding": ProductRounding, "synapse_rounding": SynapseRounding}
+)
+
 
 @dataclass(frozen=True)
 class Arithmetic:
@@ -91,7 +95,7 @@ class Arithmetic:
             bits = getattr(self, field)
             if type(bits) is not int or not low <= bits <= high:
                 raise _wrong(field, f"an integer from {low} to {high}", bits)
-        for field, kind in _ROUNDINGS.items():
+        for field, kind in ROUNDINGS.items():
             if not isinstance(getattr(self, field), kind):
                 raise _wrong(field, f"a member of {kind.__name__}", getattr(self, field))
 
@@ -124,9 +128,6 @@ class Arithmetic:
     def accumulator_max(self) -> int:
         """Largest magnitude of an accumulator."""
         return largest(self.accumulator_bits)
-
-
-_ROUNDINGS = {"product_rounding": ProductRounding, "synapse_rounding": SynapseRounding}
 
 
 def _wrong(field: str, expected: str, got: object) -> ConfigError:
@@ -166,4 +167,4 @@ PROFILES: Mapping[str, Arithmetic] = MappingProxyType(
     {profile.name: profile for profile in (LOIHI2, WIDE)}
 )
 
-assert {field.name for field in fields(Arithmetic)} == {"name", *WIDTHS, *_ROUNDINGS}
+assert {field.name for field in fields(Arithmetic)} == {"name", *WIDTHS, *ROUNDINGS}

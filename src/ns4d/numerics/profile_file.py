@@ -15,16 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from ns4d.errors import ConfigError
-from ns4d.numerics.arithmetic import (
-    PROFILES,
-    WIDTHS,
-    Arithmetic,
-    ProductRounding,
-    SynapseRounding,
-)
+from ns4d.numerics.arithmetic import PROFILES, ROUNDINGS, WIDTHS, Arithmetic
 
 BYTES_MAX = 1 << 16
-ROUNDINGS = {"product_rounding": ProductRounding, "synapse_rounding": SynapseRounding}
 
 
 def write_profile(arithmetic: Arithmetic, path: str | Path) -> None:

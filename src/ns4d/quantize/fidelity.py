@@ -21,6 +21,7 @@ from ns4d.engines import Engine, trace
 from ns4d.model import Network
 from ns4d.model.layer import MIXERS, NONLINEARITIES, mix_channels
 from ns4d.program import Program
+from ns4d.quantize.dense import double
 from ns4d.quantize.scales import Scales
 
 # What is reported where no error is seen at all.
@@ -75,7 +76,7 @@ def fidelity(
     ends = split.lengths[:, None]
     scores = program.run(tokens, split.lengths, engine) * scales.score / ends
     total = (exact[last] * valid[..., None]).sum(1) / ends
-    logits = total @ _double(folded.decoder.weight).T + _double(folded.decoder.bias)
+    logits = total @ double(folded.decoder.weight).T + double(folded.decoder.bias)
     ratio = _snr(logits, scores, np.ones(len(logits), bool))
     return (*found, NodeFidelity("readout", ratio, before - ratio))
 
@@ -136,7 +137,3 @@ def _snr(
 
 def _last(values: torch.Tensor) -> Float[np.ndarray, "b l _"]:
     return values.mT.double().numpy()
-
-
-def _double(parameter: torch.Tensor) -> Float[np.ndarray, "..."]:
-    return parameter.detach().double().numpy()
