@@ -148,3 +148,12 @@ def test_sizes():
     assert (PROGRAM.input.inputs, DENSE.inputs, DENSE.outputs) == (2, 2, 4)
     assert (S4D_NODE.inputs, S4D_NODE.outputs, S4D_NODE.modes) == (4, 4, 3)
     assert (PROGRAM.readout.inputs, PROGRAM.readout.outputs) == (4, 3)
+
+
+def test_one_drive_is_one_real_number_per_channel():
+    rng = np.random.default_rng(0)
+    for uniform in (True, False):
+        node = random_program(rng, channels=3, modes=2, layers=1, uniform=uniform).recurrent[0]
+        assert node.has_one_drive is uniform
+    (alone,) = random_program(rng, channels=3, modes=1, layers=1).recurrent
+    assert not alone.has_one_drive, "one mode, but its b is complex"

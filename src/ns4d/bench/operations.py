@@ -57,8 +57,8 @@ def stored_bytes(program: Program) -> int:
 
 def has_shift_drive(node: S4D) -> bool:
     """Whether b is one power of two per channel, as with B folded into C."""
-    constant = not node.b_im.any() and (node.b_re == node.b_re[:, :1]).all()
-    return bool(constant and (node.b_re > 0).all() and (np.bitwise_count(node.b_re) == 1).all())
+    powers = (node.b_re > 0).all() and (np.bitwise_count(node.b_re) == 1).all()
+    return node.has_one_drive and bool(powers)
 
 
 def _node(arithmetic: Arithmetic, node: Node | Readout) -> Operations:

@@ -214,6 +214,11 @@ class S4D:
         """Stored modes per channel: complex states."""
         return self.a_re.shape[1]
 
+    @property
+    def has_one_drive(self) -> bool:
+        """Whether b is one real number per channel, as with B folded into C."""
+        return not self.b_im.any() and bool((self.b_re == self.b_re[:, :1]).all())
+
 
 @dataclass(frozen=True, eq=False)
 class Add:

@@ -200,11 +200,6 @@ def _s4d(
     row[p.WEIGHTS] = writer.put(_join(head, np.stack(modes, axis=2)))
 
 
-def _uniform(node: S4D) -> bool:
-    """Whether b is one real number per channel."""
-    return not node.b_im.any() and bool((node.b_re == node.b_re[:, :1]).all())
-
-
 def _fits_single(node: S4D, limit: np.ndarray, proved: NodeRange) -> bool:
     assert proved.states is not None
     states, shift = proved.states, node.b_shift[:, None]
@@ -220,7 +215,7 @@ def _fits_single(node: S4D, limit: np.ndarray, proved: NodeRange) -> bool:
 
 
 def _single(writer: _Writer, row: np.ndarray, node: S4D, proved: NodeRange) -> None:
-    row[p.OP] = p.SINGLE + 2 * (not _uniform(node)) + (proved.may_saturate > 0)
+    row[p.OP] = p.SINGLE + 2 * (not node.has_one_drive) + (proved.may_saturate > 0)
     sb, sc = -node.b_shift[:, None], -node.c_shift[:, None]
     modes = [
         np.ldexp(values.astype(np.float64), shift)
@@ -236,7 +231,9 @@ def _single(writer: _Writer, row: np.ndarray, node: S4D, proved: NodeRange) -> N
     drive = modes[4][:, 0]
     direct = np.ldexp(node.d.astype(np.float64), -node.d_shift)
     head = _blocks(np.stack([drive, direct]).astype(np.float32))
-    body = _mode_blocks(np.stack(modes[: 4 if _uniform(node) else 6]).astype(np.float32), p.LANES)
+    body = _mode_blocks(
+        np.stack(modes[: 4 if node.has_one_drive else 6]).astype(np.float32), p.LANES
+    )
     row[p.WEIGHTS] = writer.put(_join(head.transpose(1, 0, 2), body))
 
 
@@ -253,7 +250,7 @@ def _aligned(node: S4D) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def _fits_word(node: S4D, proved: NodeRange) -> bool:
     s, a, b = _aligned(node)
-    widest = max(np.abs(k).max() for k in ((a, node.b_re) if _uniform(node) else (a, b)))
+    widest = max(np.abs(k).max() for k in ((a, node.b_re) if node.has_one_drive else (a, b)))
     fits = max(s.max(), node.c_shift.max(), node.d_shift.max()) <= 32 and widest <= WORD_MAX
     return bool(fits and proved.may_saturate == 0 and proved.accumulator.max() <= WORD_MAX)
 
@@ -285,8 +282,8 @@ def _word(
         heads = np.concatenate([_short_head(node), head.reshape(len(head) // 2, -1)], axis=1)
         row[p.WEIGHTS] = writer.put(_join(heads, _short_modes(node)))
         return
-    row[p.OP] = p.WORD if _uniform(node) else p.WORD_MODES
-    words = [_words(k[0], k[1]) for k in ((a, c) if _uniform(node) else (a, c, b))]
+    row[p.OP] = p.WORD if node.has_one_drive else p.WORD_MODES
+    words = [_words(k[0], k[1]) for k in ((a, c) if node.has_one_drive else (a, c, b))]
     row[p.WEIGHTS] = writer.put(_join(head, _mode_blocks(np.stack(words), 4)))
 
 
@@ -295,7 +292,7 @@ def _fits_short(node: S4D, limit: np.ndarray, proved: NodeRange) -> bool:
     a, c = (np.abs(re) + np.abs(im) for re, im in ((node.a_re, node.a_im), (node.c_re, node.c_im)))
     parts = (node.a_re, node.a_im, node.c_re, node.c_im, node.b_re)
     return bool(
-        _uniform(node)
+        node.has_one_drive
         and max(np.abs(part).max() for part in parts) <= HALF_WORD_MAX
         and node.b_shift.max() <= node.a_shift <= 16
         # L with what is added to it, the digits of (3), and the upper half of every state.
