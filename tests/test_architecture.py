@@ -40,7 +40,7 @@ ALLOWED: Mapping[str, set[str]] = {
     "engines": {"errors", "numerics", "program"},
     "zoo": {"errors"},
     "loihi2": {"errors", "numerics", "program", "engines"},
-    "export": {"errors", "numerics", "program", "engines"},
+    "export": {"errors", "storage", "numerics", "program", "engines"},
     "ns4d": {"errors", "numerics", "program", "engines", "zoo"},
     "ssm": {"errors"},
     "model": {"errors", "ssm"},

@@ -1,0 +1,49 @@
+"""The command that exports a program to other machines.
+
+Heavy packages are imported inside the command, so that `ns4d --help` answers at once.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from ns4d.cli.app import app
+from ns4d.cli.options import AsJson, print_facts
+from ns4d.export.table import EXPORTERS, exporter_of
+
+FORMATS = "; ".join(f"{name}: {exporter.summary}" for name, exporter in EXPORTERS.items())
+
+
+@app.command()
+def export(
+    program: Annotated[Path, typer.Argument(help="A .ns4d file.")],
+    to: Annotated[str, typer.Option("--to", help=f"Format. {FORMATS}")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to create.")],
+    name: Annotated[
+        str | None, typer.Option(help="Prefix of every name in the output [the task].")
+    ] = None,
+    part: Annotated[str | None, typer.Option(help="Refuse what this part cannot hold.")] = None,
+    flash: Annotated[int | None, typer.Option(help="Bytes of flash it must fit.")] = None,
+    ram: Annotated[int | None, typer.Option(help="Bytes of RAM it must fit.")] = None,
+    tokens: Annotated[
+        str | None, typer.Option("--input", help="A .npy of shape (l, i) for the example, or -.")
+    ] = None,
+    replace: Annotated[bool, typer.Option(help="Put it in place of an earlier export.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write a program for other machines, with the same bits there."""
+    from ns4d.bench.live import tokens_of
+    from ns4d.export import Request, write_folder
+    from ns4d.program import load
+
+    exporter, loaded = exporter_of(to), load(program)
+    given = None if tokens is None else np.array(list(tokens_of(tokens, loaded.inputs)))
+    request = Request(name=name, part=part, flash_bytes=flash, ram_bytes=ram, tokens=given)
+    made = exporter.export(loaded, request)
+    write_folder(out, made.files, replace=replace)
+    facts = {"format": to, "folder": str(out), "files": ", ".join(made.files), **made.facts}
+    print_facts(facts, as_json)
