@@ -1,4 +1,4 @@
-"""The errors that ns4d raises: one base class, six kinds.
+"""The errors that ns4d raises: one base class, seven kinds.
 
 Every message answers four questions: where, what was expected, what came, and what to do.
 The answers are also attributes, so that a program can read them.
@@ -50,6 +50,11 @@ class DataError(Ns4dError):
 @final
 class ArtefactError(Ns4dError):
     """A file written by ns4d (program or checkpoint) cannot be read or written."""
+
+
+@final
+class PlacementError(Ns4dError):
+    """A program breaks a design rule of the chip it is placed on."""
 
 
 @final
