@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
-from ns4d.ssm import convolve
-from ns4d.ssm.convolution import fft_length
+from ns4d.ssm import convolution, convolve
+from ns4d.ssm.convolution import convolution_gradients, fft_length
 from ssm_strategies import channels, few, lengths, normal, seeds
 
 batches = st.integers(1, 3)
@@ -65,6 +65,26 @@ def test_it_is_causal(problem, data):
     before, after = convolve(u, k), convolve(changed, k)
     same(after[..., :at], before[..., :at], atol=1e-9)
     same(after[..., at] - before[..., at], (1000 * k[:, 0]).expand(len(u), -1), atol=1e-9)
+
+
+def test_blocks_of_the_batch_change_no_bit(monkeypatch):
+    u, k, g = normal(5, 3, 40, seed=1), normal(3, 40, seed=2), normal(5, 3, 40, seed=3)
+    whole = convolve(u, k), *convolution_gradients(u, k, g)
+    monkeypatch.setattr(convolution, "BLOCK_BYTES", 1)
+    single = convolve(u, k), *convolution_gradients(u, k, g)
+    assert torch.equal(whole[0], single[0])
+    assert torch.equal(whole[1], single[1])
+    same(single[2], whole[2])  # a sum over the batch, in another order
+
+
+def test_only_the_wanted_gradients_are_computed():
+    u, k, g = normal(2, 3, 9, seed=1), normal(3, 9, seed=2), normal(2, 3, 9, seed=3)
+    of_u, of_k = convolution_gradients(u, k, g)
+    for wants in ((True, False), (False, True), (False, False)):
+        for wanted, full, got in zip(
+            wants, (of_u, of_k), convolution_gradients(u, k, g, *wants), strict=True
+        ):
+            assert torch.equal(got, full) if wanted else got is None
 
 
 @few
