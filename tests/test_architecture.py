@@ -21,6 +21,7 @@ SOURCE = Path(__file__).resolve().parents[1] / "src"
 
 INTEGER_HALF = {"ns4d", "errors", "storage", "numerics", "program", "engines", "loihi2", "export"}
 EVERYTHING = INTEGER_HALF | {
+    "trained",
     "zoo",
     "ssm",
     "model",
@@ -57,6 +58,7 @@ ALLOWED: Mapping[str, set[str]] = {
         "program",
         "engines",
     },
+    "trained": {"errors", "ssm", "model", "train", "quantize", "export"},
     "bench": EVERYTHING - {"bench", "demo", "cli"},
     "demo": EVERYTHING - {"demo", "cli"},
     "cli": EVERYTHING - {"cli"},

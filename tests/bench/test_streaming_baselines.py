@@ -12,9 +12,10 @@ import torch
 
 from ns4d.bench.streaming_convolution import PreparedConvolution
 from ns4d.bench.streaming_float import FloatParameters, float_parameters
-from ns4d.bench.streaming_onnx import BoundStep, PlainStep, open_session, step_graph
+from ns4d.bench.streaming_onnx import BoundStep, PlainStep, step_graph
 from ns4d.bench.streaming_torch import CompiledStep, EagerStep, read_by_dot, read_by_product
 from ns4d.errors import ConfigError
+from ns4d.export.onnx.engine import open_session
 from ns4d.model import Mixer, Network, Nonlinearity, Norm
 from streaming_subject import CONFIG, LENGTH, tiny_network
 
@@ -66,41 +67,37 @@ def test_the_compiled_function_is_the_network(
 @pytest.mark.parametrize("kind", [PlainStep, BoundStep])
 def test_the_graph_is_the_network(kind: type) -> None:
     network, sequences = tiny_network(), tokens(1)
-    step = kind(open_session(step_graph(float_parameters(network))))
-    columns = [np.ascontiguousarray(token[:, None]) for token in sequences[0].numpy()]
+    step = kind(open_session(step_graph(network)))
+    rows = [token[None] for token in sequences[0].numpy()]
     for _ in range(2):
         step.reset()
-        got = np.stack([step.step(column).copy()[:, 0] for column in columns])
+        got = np.concatenate([step.step(row).copy() for row in rows])
         close(got, exact(network, sequences)[0])
 
 
 def test_a_reset_forgets_what_came_before() -> None:
-    parameters, sequences = float_parameters(tiny_network()), tokens(1)
-    session = open_session(step_graph(parameters))
+    session, sequences = open_session(step_graph(tiny_network())), tokens(1)
     for step in (PlainStep(session), BoundStep(session)):
-        column = sequences[0, 0, :, None].numpy()
-        first = step.step(column).copy()
-        second = step.step(column).copy()
+        row = sequences[0, :1].numpy()
+        first = step.step(row).copy()
+        second = step.step(row).copy()
         step.reset()
-        np.testing.assert_array_equal(step.step(column), first)
+        np.testing.assert_array_equal(step.step(row), first)
         assert not np.allclose(second, first)
 
 
 def test_the_graph_holds_its_state_outside(tmp_path) -> None:
-    model = step_graph(float_parameters(tiny_network()))
+    model = step_graph(tiny_network())
     onnx.checker.check_model(model, full_check=True)
     names = [value.name for value in model.graph.input]
-    parts = [f"{part}_{k}" for k in range(CONFIG.layers) for part in ("re", "im")]
-    assert names == ["token", "inverse", *parts, "total"]
-    assert [v.name for v in model.graph.output] == [
-        *(f"new_{part}" for part in parts),
-        "new_total",
-        "logits",
-    ]
+    parts = [f"layer{k}.s4d/{part}" for k in range(CONFIG.layers) for part in ("x_re", "x_im")]
+    parts += ["total", "tokens_seen"]
+    assert names == ["tokens", *parts]
+    assert [v.name for v in model.graph.output] == [*(f"new/{part}" for part in parts), "scores"]
 
 
 def test_a_session_warns_of_nothing(capfd: pytest.CaptureFixture[str]) -> None:
-    open_session(step_graph(float_parameters(tiny_network())))
+    open_session(step_graph(tiny_network()))
     assert capfd.readouterr() == ("", "")
 
 

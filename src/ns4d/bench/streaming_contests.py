@@ -19,11 +19,12 @@ from torch import Tensor
 
 from ns4d.bench.streaming_convolution import PreparedConvolution
 from ns4d.bench.streaming_float import FloatParameters, float_parameters
-from ns4d.bench.streaming_onnx import BoundStep, PlainStep, open_session, step_graph
+from ns4d.bench.streaming_onnx import BoundStep, PlainStep, step_graph
 from ns4d.bench.streaming_race import OURS, Contestant
 from ns4d.bench.streaming_subjects import Subject, definition
 from ns4d.bench.streaming_torch import CompiledStep, EagerStep, read_by_dot, read_by_product
 from ns4d.engines import default_engine
+from ns4d.export.onnx.engine import open_session
 from ns4d.model import Network
 from ns4d.program import Program
 
@@ -68,15 +69,15 @@ def token_contest(subject: Subject, blocks: int, compiled: bool) -> list[Contest
     normalized, raw = subject.normalized[:blocks], subject.tokens[:blocks]
     logits = list(_exact_logits(subject.network, normalized))
     columns = [list(sequence[:, :, None].unbind()) for sequence in normalized]
-    arrays = [[column.numpy() for column in sequence] for sequence in columns]
+    rows = [[column.numpy().T for column in sequence] for sequence in columns]
     return [
         *(
             _stepping(f"{family}, {name}", family, step, columns, logits)
             for family, name, step in _torch_steps(parameters, 1, compiled)
         ),
         *(
-            _stepping(f"{ONNX}, {name}", ONNX, step, arrays, logits)
-            for name, step in _onnx_steps(parameters)
+            _stepping(f"{ONNX}, {name}", ONNX, step, rows, logits)
+            for name, step in _onnx_steps(subject.network)
         ),
         *(
             entry
@@ -165,8 +166,8 @@ def _torch_steps(
             yield COMPILED, name, CompiledStep(parameters, streams, options)
 
 
-def _onnx_steps(parameters: FloatParameters) -> Iterator[tuple[str, Step]]:
-    model = step_graph(parameters)
+def _onnx_steps(network: Network) -> Iterator[tuple[str, Step]]:
+    model = step_graph(network)
     for name, settings in SESSION_SETTINGS.items():
         yield f"arrays, {name}", PlainStep(open_session(model, settings))
         yield f"bound buffers, {name}", BoundStep(open_session(model, settings))
