@@ -7,7 +7,8 @@ from ns4d.cli import training
 from ns4d.cli import quantization
 from ns4d.cli import programs
 from ns4d.cli import exporting
+from ns4d.cli import chip
 from ns4d.cli import measuring
 # isort: on
 
-__all__ = ["app", "exporting", "main", "measuring", "programs", "quantization", "training"]
+__all__ = ["app", "chip", "exporting", "main", "measuring", "programs", "quantization", "training"]

@@ -6,7 +6,7 @@ Times and energies are elsewhere (`costs`): a placement must be legal whatever i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
 
 from ns4d.errors import ConfigError
@@ -99,7 +99,7 @@ class System:
 
 LOIHI2_CHIP = Chip(
     name="Loihi 2",
-    cores=Fact(126, "cores", "ns4d facts: 126 neuro cores, 5 embedded CPUs", Tag.PUBLISHED),
+    cores=Fact(126, "cores", "Intel: 126 neuro cores, 5 embedded CPUs", Tag.PUBLISHED),
     neurons_per_core=Fact(8192, "neurons", BRIEF, Tag.PUBLISHED),
     core_bytes=Fact(192 * 1024, "B", BRIEF, Tag.PUBLISHED),
     synapse_bytes=Fact(128 * 1024, "B", BRIEF, Tag.PUBLISHED),
@@ -117,16 +117,63 @@ LOIHI2_CHIP = Chip(
 )
 
 
-def _system(name: str, chips: int) -> System:
-    return System(name, chips, LOIHI2_CHIP, BRIEF)
+_HALA_POINT = "Intel, Hala Point (2024): 140,544 neuro cores on 1152 chips, so 122 per chip"
 
 
+def _system(name: str, chips: int, chip: Chip = LOIHI2_CHIP, source: str = BRIEF) -> System:
+    return System(name, chips, chip, source)
+
+
+# By size, the smallest first.
 SYSTEMS: Mapping[str, System] = MappingProxyType(
     {
         "oheo-gulch": _system("Oheo Gulch", 1),
         "kapoho-point": _system("Kapoho Point", 8),
         "kp-stack": _system("KP Stack", 32),
         "alia-point": _system("Alia Point", 128),
-        "hala-point": _system("Hala Point", 1152),
+        "hala-point": _system(
+            "Hala Point",
+            1152,
+            replace(LOIHI2_CHIP, cores=Fact(122, "cores", _HALA_POINT, Tag.PUBLISHED)),
+            _HALA_POINT,
+        ),
     }
 )
+
+ENDLESS = Fact(2.0**53, "of any", "assumed: a chip that refuses nothing", Tag.ASSUMED)
+
+# For programs that no real chip takes, such as those of the profile `wide`: cores take on as much
+# as those of Loihi 2, words are as wide as a program needs them.
+UNLIMITED = System(
+    "unlimited",
+    1,
+    replace(
+        LOIHI2_CHIP,
+        name="unlimited",
+        **{
+            field.name: ENDLESS
+            for field in fields(Chip)
+            if field.name not in ("name", "s4d_neurons_per_core", "synops_per_core")
+        },
+    ),
+    "assumed: for simulation only",
+)
+
+
+def system_of(name: str) -> System:
+    """The system that a user names.
+
+    Args:
+        name: A key of `SYSTEMS`.
+
+    Raises:
+        ConfigError: No such system.
+    """
+    if name not in SYSTEMS:
+        raise ConfigError(
+            "--system",
+            expected=f"one of {', '.join(SYSTEMS)}",
+            got=repr(name),
+            fix="In Python, ns4d.loihi2.chip describes others.",
+        )
+    return SYSTEMS[name]

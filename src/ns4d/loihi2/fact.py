@@ -36,12 +36,12 @@ class Fact:
         ConfigError: Not finite, negative, without source, or a range that leaves the value out.
     """
 
-    value: float
+    value: int | float
     unit: str
     source: str
     tag: Tag
-    low: float | None = None
-    high: float | None = None
+    low: int | float | None = None
+    high: int | float | None = None
 
     def __post_init__(self) -> None:
         low = self.value if self.low is None else self.low
@@ -64,7 +64,7 @@ class Fact:
             )
 
     @property
-    def spread(self) -> tuple[float, float]:
+    def spread(self) -> tuple[int | float, int | float]:
         """Lowest and highest value in the source."""
         assert self.low is not None and self.high is not None
         return self.low, self.high

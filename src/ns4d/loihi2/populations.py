@@ -9,6 +9,9 @@ node becomes two populations: its h·n state neurons, then h neurons that add up
 A token enters the encoder at stage 1 and has left the last node at stage `steps_per_token`; the
 read-out adds it up one step later, while the next token is already in the encoder.
 
+D·u needs no synapse of its own: the neuron of mode 0 of a channel hears u anyway and adds it to
+what it sends.
+
 Axes       i in, o out, h channel, n stored mode.
 """
 
@@ -52,6 +55,25 @@ class Population:
     node: int
 
 
+@dataclass(frozen=True)
+class Connection:
+    """Synapses from one population to a later one.
+
+    Args:
+        source, target: Indices of the populations.
+        skip: Whether it is the second one into an add, from the node that the add names.
+    """
+
+    source: int
+    target: int
+    skip: bool = False
+
+    @property
+    def delay(self) -> int:
+        """Time steps beyond the one that every connection costs, so that tokens meet again."""
+        return self.target - self.source - 1
+
+
 def populations(program: Program) -> tuple[Population, ...]:
     """The populations of a program in order of their stages.
 
@@ -77,9 +99,34 @@ def populations(program: Program) -> tuple[Population, ...]:
     return tuple(found)
 
 
+def connections(program: Program) -> tuple[Connection, ...]:
+    """Who hears whom, by target.
+
+    Args:
+        program: What runs.
+
+    Returns:
+        One connection from each population to the next; behind that into an add, a second one.
+    """
+    found = populations(program)
+    # An S4D node has two populations of its name; the second one sends its messages.
+    sender = {population.name: k for k, population in enumerate(found)}
+    wired = []
+    for k, population in enumerate(found[1:], start=1):
+        wired.append(Connection(k - 1, k))
+        if population.kind is Kind.ADD:
+            node = program.nodes[population.node]
+            assert isinstance(node, Add)
+            wired.append(Connection(sender[node.source], k, skip=True))
+    return tuple(wired)
+
+
 def steps_per_token(program: Program) -> int:
-    """Chip steps from a token's entry until the next one may enter, in fall-through mode."""
-    return len(populations(program)) - 2
+    """Chip steps from a token's entry until the next one may enter, in fall-through mode.
+
+    A program without nodes has one as well: the read-out hears one token per step.
+    """
+    return max(len(populations(program)) - 2, 1)
 
 
 def synapses_in(program: Program, population: Population) -> np.ndarray:
