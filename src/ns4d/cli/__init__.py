@@ -7,8 +7,19 @@ from ns4d.cli import training
 from ns4d.cli import quantization
 from ns4d.cli import programs
 from ns4d.cli import exporting
+from ns4d.cli import importing
 from ns4d.cli import chip
 from ns4d.cli import measuring
 # isort: on
 
-__all__ = ["app", "chip", "exporting", "main", "measuring", "programs", "quantization", "training"]
+__all__ = [
+    "app",
+    "chip",
+    "exporting",
+    "importing",
+    "main",
+    "measuring",
+    "programs",
+    "quantization",
+    "training",
+]

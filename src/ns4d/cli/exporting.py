@@ -20,7 +20,7 @@ FORMATS = "; ".join(f"{name}: {exporter.summary}" for name, exporter in EXPORTER
 
 @app.command()
 def export(
-    program: Annotated[Path, typer.Argument(help="A .ns4d file.")],
+    model: Annotated[Path, typer.Argument(help="A .ns4d file, or the folder of a training run.")],
     to: Annotated[str, typer.Option("--to", help=f"Format. {FORMATS}")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to create.")],
     name: Annotated[
@@ -32,17 +32,33 @@ def export(
     tokens: Annotated[
         str | None, typer.Option("--input", help="A .npy of shape (l, i) for the example, or -.")
     ] = None,
+    real: Annotated[
+        bool, typer.Option("--real", help="ONNX: take real tokens and quantize them inside.")
+    ] = False,
     replace: Annotated[bool, typer.Option(help="Put it in place of an earlier export.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write a program for other machines, with the same bits there."""
+    """Write a program for other machines, with the same bits there; or a trained network."""
     from ns4d.bench.live import tokens_of
     from ns4d.export import Request, write_folder
     from ns4d.program import load
 
-    exporter, loaded = exporter_of(to), load(program)
+    exporter = exporter_of(to)
+    if model.is_dir():
+        from ns4d.trained import load_chain
+
+        loaded = load_chain(model)
+    else:
+        loaded = load(model)
     given = None if tokens is None else np.array(list(tokens_of(tokens, loaded.inputs)))
-    request = Request(name=name, part=part, flash_bytes=flash, ram_bytes=ram, tokens=given)
+    request = Request(
+        name=name,
+        part=part,
+        flash_bytes=flash,
+        ram_bytes=ram,
+        tokens=given,
+        real=real or None,
+    )
     made = exporter.export(loaded, request)
     write_folder(out, made.files, replace=replace)
     facts = {"format": to, "folder": str(out), "files": ", ".join(made.files), **made.facts}

@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from ns4d.errors import ConfigError
+from ns4d.export.chain import Chain
 from ns4d.program import Program
 
 Fact = str | int | float | None
@@ -27,6 +28,7 @@ class Request:
         flash_bytes: Its flash, in place of that of the named part.
         ram_bytes: Its RAM, in place of that of the named part.
         tokens: (l, i) real numbers or messages, for the example that is written beside it.
+        real: Whether the exported model takes real tokens, to be quantized inside.
 
     Raises:
         ConfigError: A name that is no identifier, or a size below 0.
@@ -37,6 +39,7 @@ class Request:
     flash_bytes: int | None = None
     ram_bytes: int | None = None
     tokens: np.ndarray | None = None
+    real: bool | None = None
 
     def __post_init__(self) -> None:
         if self.name is not None and not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,31}", self.name):
@@ -78,18 +81,37 @@ class Exporter:
         summary: A line for the help text.
         takes: The fields of a request that it reads.
         make: From a program to its files.
+        make_float: From a trained network to its files; None where there are only integers.
     """
 
     summary: str
     takes: frozenset[str]
     make: Callable[[Program, Request], Export]
+    make_float: Callable[[Chain, Request], Export] | None = None
 
-    def export(self, program: Program, request: Request) -> Export:
+    def export(self, model: Program | Chain, request: Request) -> Export:
         """The files, after refusing what this format has no use for.
+
+        Args:
+            model: A program, or a trained network.
+            request: What the user asks.
 
         Raises:
             ConfigError: Something was asked that this format does not take.
         """
+        self._require_used(request)
+        if isinstance(model, Program):
+            return self.make(model, request)
+        if self.make_float is None:
+            raise ConfigError(
+                "export",
+                expected="a program, a .ns4d file: this format has integers only",
+                got="a trained network",
+                fix="Make a program of it first: `ns4d quantize RUN --ptq`.",
+            )
+        return self.make_float(model, request)
+
+    def _require_used(self, request: Request) -> None:
         if unused := sorted(request.asked - self.takes):
             raise ConfigError(
                 "export",
@@ -97,4 +119,3 @@ class Exporter:
                 got=", ".join(unused),
                 fix="Leave out what this format does not use.",
             )
-        return self.make(program, request)

@@ -155,7 +155,9 @@ def _link(node: Node) -> Link:
     return Recurrence(node.name, *_coefficients(node, gain), activation)
 
 
-def _coefficients(node: S4D, gain: np.ndarray) -> tuple[np.ndarray, ...]:
+def _coefficients(
+    node: S4D, gain: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     a = (node.a_re + 1j * node.a_im) * 0.5**node.a_shift
     b = (node.b_re + 1j * node.b_im) * 0.5 ** node.b_shift[:, None]
     c = (node.c_re + 1j * node.c_im) * (gain * 0.5**node.c_shift)[:, None]

@@ -6,9 +6,31 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from ns4d.errors import ConfigError
+from ns4d.export import lava, nir, onnx
 from ns4d.export.base import Exporter
 
-EXPORTERS: Mapping[str, Exporter] = MappingProxyType({})
+EXPORTERS: Mapping[str, Exporter] = MappingProxyType(
+    {
+        "onnx": Exporter(
+            "ONNX step, chunk, sequence; exact for a program",
+            frozenset({"real"}),
+            onnx.export_program,
+            onnx.export_network,
+        ),
+        "nir": Exporter(
+            "NIR graph in real numbers, the integers as metadata",
+            frozenset(),
+            nir.export_program,
+            nir.export_network,
+        ),
+        "lava": Exporter(
+            "script that builds the network in Lava, in real numbers",
+            frozenset(),
+            lava.export_program,
+            lava.export_network,
+        ),
+    }
+)
 
 
 def exporter_of(name: str) -> Exporter:
