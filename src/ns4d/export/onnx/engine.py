@@ -43,6 +43,23 @@ def open_session(
     return onnxruntime.InferenceSession(serialized, options, providers=["CPUExecutionProvider"])
 
 
+def run(
+    session: onnxruntime.InferenceSession, names: list[str], feeds: dict[str, np.ndarray]
+) -> list[Int64[np.ndarray, "..."]]:
+    """Outputs of an integer model.
+
+    Args:
+        session: Of the model.
+        names: Of the outputs.
+        feeds: The inputs by name.
+
+    Returns:
+        The arrays, as NumPy's own int64: the runtime's `long long` is another type of that size.
+    """
+    results: Any = session.run(names, feeds)
+    return [array.view(np.int64) for array in results]
+
+
 @final
 class OnnxRuntime:
     """An engine that runs the step model, or the chunk model.
@@ -79,7 +96,7 @@ class OnnxRuntime:
         session = open_session(chunk_model(integer_token(program), trace=True))
         names = [node.name for node in program.nodes]
         feeds = zero_state(program, len(u)).to_arrays() | {"tokens": u}
-        sent: Any = session.run([f"sent/{name}" for name in names], feeds)
+        sent = run(session, [f"sent/{name}" for name in names], feeds)
         return dict(zip(names, sent, strict=True))
 
     def _session(self, program: Program) -> onnxruntime.InferenceSession:
@@ -146,6 +163,6 @@ class OnnxMachine:
         """One call: the state goes in, then out."""
         state = self._state.to_arrays()
         names = ["scores", *(f"{NEW}{name}" for name in state)]
-        results: Any = self._session.run(names, state | {"tokens": tokens})
+        results = run(self._session, names, state | {"tokens": tokens})
         self._state = State.from_arrays(dict(zip(state, results[1:], strict=True)))
         return results[0]

@@ -42,17 +42,18 @@ def shift_floor(graph: Graph, p: str, shift: Shift, bound: int, added: Shift = 0
         bound: Of |p|, at most 2^62.
         added: From 0 to below 2^shift.
     """
-    unit, added = _unit(shift), _few(np.asarray(added, np.int64))
+    unit = _unit(shift)
     if (unit == 1).all():
         return p
-    # In Python's integers, which do not overflow.
-    lift = -(np.minimum(added.astype(object) - bound, 0) // unit.astype(object))
-    lifted = added + lift * unit.astype(object)
-    if np.max(lifted) + bound >= ROOM:
-        p = graph.node("Add", p, added) if added.any() else p
+    # Python's integers, which do not overflow.
+    units, more = (np.atleast_1d(array).astype(object) for array in (unit, np.asarray(added)))
+    lift = -(np.minimum(more - bound, 0) // units)
+    lifted = more + lift * units
+    if lifted.max() + bound >= ROOM:
+        p = graph.node("Add", p, _few(more)) if more.any() else p
         return graph.node("Div", graph.node("Sub", p, graph.node("Mod", p, unit)), unit)
-    p = graph.node("Add", p, np.asarray(lifted, np.int64))
-    return graph.node("Sub", graph.node("Div", p, unit), _few(np.asarray(lift, np.int64)))
+    p = graph.node("Add", p, _few(lifted))
+    return graph.node("Sub", graph.node("Div", p, unit), _few(lift))
 
 
 def shift_half_up(graph: Graph, p: str, shift: Shift, bound: int) -> str:
@@ -61,10 +62,10 @@ def shift_half_up(graph: Graph, p: str, shift: Shift, bound: int) -> str:
 
 
 def _unit(shift: Shift) -> np.ndarray:
-    return _few(np.int64(1) << np.asarray(shift, np.int64))
+    return _few(np.int64(1) << np.atleast_1d(np.asarray(shift, np.int64)))
 
 
 def _few(array: np.ndarray) -> np.ndarray:
-    """One value where all are equal: runtimes are faster at that."""
+    """As int64; one value where all are equal: runtimes are faster at that."""
     first = array.reshape(-1)[0]
-    return np.asarray(first) if (array == first).all() else array
+    return np.asarray(first if (array == first).all() else array, np.int64)

@@ -23,6 +23,7 @@ from ns4d.export.onnx.graph import Axis, Graph
 from ns4d.export.onnx.neuron import NEW
 
 TIME = 1  # the axis of the tokens
+TIME_FIRST = (1, 0, 2)  # some readers scan along the first axis only
 STREAMS = np.array([0], np.int64)  # the axis of the streams
 
 
@@ -141,10 +142,10 @@ def _scan(
     gathered = ["scores", *(f"sent/{name}" for name in sent)]
     graph.nodes(
         "Scan",
-        [*state, u],
-        [*(f"{NEW}{name}" for name in before), *gathered],
+        [*state, graph.node("Transpose", u, perm=TIME_FIRST)],
+        [*(f"{NEW}{name}" for name in before), *(f"{name}/by_token" for name in gathered)],
         body=body.body(),
         num_scan_inputs=1,
-        scan_input_axes=[TIME],
-        scan_output_axes=[TIME] * len(gathered),
     )
+    for name in gathered:
+        graph.node("Transpose", f"{name}/by_token", perm=TIME_FIRST, out=name)
