@@ -71,7 +71,7 @@ def read(path: str | Path) -> Program:
     try:
         kept = graph.metadata["ns4d"]
         format, version = str(kept["format"]), int(kept["version"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, IndexError, TypeError, ValueError) as error:
         raise _refuse(path, "the metadata of a program", "a graph without them") from error
     if format != FORMAT or version > VERSION:
         got = f"{format[:80]!r}, version {version}"

@@ -1,25 +1,26 @@
 """A chain of real maps as a NIR graph: only primitives that the standard defines.
 
-A linear map is an Affine node. The complex recurrence x' = a x + b u becomes two leaky integrators
-per mode that drive each other. NIR defines LI as τ v̇ = (v_leak - v) + R I. A forward Euler step of
-length 1 of it, with v_leak = 0 and R = τ, is v' = (1 - 1/τ) v + I, so with
+A linear map is an Affine node. The complex modes of some channels become one population of leaky
+integrators, v = (Re x, Im x), with a linear map from itself to itself. NIR defines LI as
+τ v̇ = (v_leak - v) + R I. A forward Euler step of length 1 of it, with v_leak = 0 and R = τ, is
+v' = (1 - 1/τ) v + I. So one step is one token of x' = a x + b u, exactly, with
 
-    τ = 1 / (1 - a_re)                                                                       (1)
-    x_re   LI,  I = Re b·u - a_im·x_im                                                       (2)
-    x_im   LI,  I = Im b·u + a_im·x_re                                                       (3)
+    τ = 1 / (1 - Re a),  for the real and for the imaginary part                             (1)
+    I = (Re b, Im b)·u + (-Im a·Im x, Im a·Re x)                                             (2)
+    y = Σ_n Re c·Re x - Im c·Im x, plus d·u: edges into one node, which adds them            (3)
+    scores: I, the integrator, of W m + bias: T times the scores of the mean over T tokens   (4)
 
-one such step of the coupled system is one token of the recurrence, exactly: (2) and (3) take the
-states from before the step. The time unit of the graph is one token. A reader that steps otherwise
-than by forward Euler with dt = 1 gets another filter.
-
-    y      = Re c·x_re - Im c·x_im + d·u: three edges into one node, which adds them          (4)
-    scores I (integrator) of W m + bias over the tokens: T times the mean's scores            (5)
+The second term of (2) comes by an edge that closes a cycle: it brings v from the step before, as
+recurrent edges do in every simulator in discrete time. One population for both parts, not one for
+the real and one for the imaginary: those would drive each other in a cycle of two nodes, of which a
+simulator may update one from the other's new value. The time unit of the graph is one
+token. A reader that steps otherwise than by forward Euler with dt = 1 gets another filter.
 
 NIR has no ReLU. Where one belongs stands Threshold(0), the step function H, with the metadata
 `function = "relu"`: the reader must put v·H(v) there. Where no ReLU belongs stands Scale(1).
 
 Names: a link "layer0.s4d" of the chain ends in the node of that name; what leads to it is
-"layer0.s4d.x_re" and so on.
+"layer0.s4d.d", and for its first population "layer0.s4d.0.in", ".x" (LI), ".turn" and ".out".
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ from ns4d.errors import ConfigError
 from ns4d.export.chain import Activation, Chain, LayerNorm, Linear, Link, Recurrence, Sum
 
 RELU = {"function": "relu"}
+# Neurons of a population, at most: the map from it to itself is a dense matrix.
+POPULATION = 256
 
 
 class _Network:
@@ -90,31 +93,30 @@ def _link(made: _Network, link: Link, m: str) -> str:
 
 
 def _recurrence(made: _Network, link: Recurrence, u: str) -> list[str]:
-    """(1) to (4); returns what (4) adds."""
+    """(1) to (3); returns what (3) adds."""
     _require_leaky(link)
-    name, turn = link.name, np.imag(link.a).ravel()
-    tau = 1 / (1 - np.real(link.a).ravel())
-    for part, b in (("re", np.real(link.b)), ("im", np.imag(link.b))):
-        made.add(f"{name}.x_{part}", nir.LI(tau, tau.copy(), np.zeros_like(tau)))
-        if b.any():
-            made.add(f"{name}.b_{part}", nir.Linear(_spread(b)), u)
-            made.edges.append((f"{name}.b_{part}", f"{name}.x_{part}"))
-    for part, factor, source in (("re", -turn, "im"), ("im", turn, "re")):
-        made.add(f"{name}.turn_{part}", nir.Scale(factor), f"{name}.x_{source}")
-        made.edges.append((f"{name}.turn_{part}", f"{name}.x_{part}"))
-    return [
-        made.add(f"{name}.c_re", nir.Linear(_spread(np.real(link.c)).T), f"{name}.x_re"),
-        made.add(f"{name}.c_im", nir.Linear(-_spread(np.imag(link.c)).T), f"{name}.x_im"),
-        made.add(f"{name}.d", nir.Scale(link.d), u),
-    ]
+    channels, modes = link.a.shape
+    added = [made.add(f"{link.name}.d", nir.Scale(link.d), u)]
+    for k, group in enumerate(_groups(channels, modes)):
+        name, a = f"{link.name}.{k}", link.a[group].ravel()
+        tau = np.tile(1 / (1 - np.real(a)), 2)
+        # From a channel to its modes, and back.
+        spread = np.repeat(np.eye(channels)[:, group], modes, axis=1)
+        into, out = (spread * values[group].ravel() for values in (link.b, link.c))
+        made.add(f"{name}.in", nir.Linear(np.vstack([np.real(into).T, np.imag(into).T])), u)
+        x = made.add(f"{name}.x", nir.LI(tau, tau.copy(), np.zeros_like(tau)), f"{name}.in")
+        turn = np.kron([[0, -1], [1, 0]], np.diag(np.imag(a)))
+        made.add(f"{name}.turn", nir.Linear(turn), x)
+        made.edges.append((f"{name}.turn", x))
+        reduced = np.hstack([np.real(out), -np.imag(out)])
+        added.append(made.add(f"{name}.out", nir.Linear(reduced), x))
+    return added
 
 
-def _spread(values: np.ndarray) -> np.ndarray:
-    """The (h·n, h) matrix that takes channel h to its modes with these (h, n) weights."""
-    channels, modes = values.shape
-    spread = np.zeros((channels, modes, channels))
-    spread[np.arange(channels), :, np.arange(channels)] = values
-    return spread.reshape(channels * modes, channels)
+def _groups(channels: int, modes: int) -> list[slice]:
+    """Which channels share a population."""
+    most = max(1, POPULATION // (2 * modes))
+    return [slice(first, first + most) for first in range(0, channels, most)]
 
 
 def _width(link: Linear | Recurrence | Sum) -> int:
