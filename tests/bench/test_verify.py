@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 from ns4d.bench import verify as module
-from ns4d.bench.verify import STREAMS, Span, generated, prove, tokens_for, verify
+from ns4d.bench.verify import ENGINES, STREAMS, Span, generated, prove, tokens_for, verify
 from ns4d.data.tasks import DATA_VARIABLE
 from ns4d.engines import Engine, Reference
-from ns4d.engines.table import ENGINES
 from ns4d.errors import ConfigError, DataError
 from ns4d.numerics import LOIHI2, WIDE
 from program_strategies import random_program

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from conformance.family import Case, case
-from ns4d.engines import ENGINES, Engine
+from ns4d.bench.verify import ENGINES
+from ns4d.engines import Engine
 from ns4d.engines.compare import compare
 
 
@@ -71,7 +72,8 @@ def main(values: int) -> int:
             f"{name}: {tally.cases} cases, {tally.values:,} values compared with the reference, "
             f"{len(tally.differences)} different, {time.monotonic() - began:.0f} s"
         )
-        print(f"  cases per path: {dict(sorted(tally.paths.items()))}")
+        if tally.paths:
+            print(f"  cases per path: {dict(sorted(tally.paths.items()))}")
         for difference in tally.differences:
             print(f"  {difference}")
             code = 1

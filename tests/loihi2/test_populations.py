@@ -34,7 +34,7 @@ def test_the_papers_stack():
     assert steps_per_token(shaped(4, 3, layers=4)) == 13
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(programs())
 def test_stages_count_and_nodes_follow(program):
     found = populations(program)
@@ -46,7 +46,7 @@ def test_stages_count_and_nodes_follow(program):
     assert len(found) == 2 + len(program.nodes) + recurrent
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(programs())
 def test_every_population_hears_the_one_before_it(program):
     wired = connections(program)
@@ -57,7 +57,7 @@ def test_every_population_hears_the_one_before_it(program):
     assert [wire.target for wire in wired] == sorted(wire.target for wire in wired)
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(programs())
 def test_an_add_hears_the_messages_of_its_source_at_the_same_time(program):
     found = populations(program)
@@ -101,7 +101,7 @@ def test_steps_of_five_tokens(mode, steps):
     assert mode.steps(program, 0) == 0
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(programs())
 def test_one_token_takes_as_long_in_both_modes(program):
     once = {mode.steps(program, 1) for mode in Mode}

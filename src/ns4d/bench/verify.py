@@ -7,9 +7,10 @@ on purpose. No accumulator of either can overflow; otherwise the program could n
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -18,12 +19,16 @@ from jaxtyping import Int64
 from ns4d.bench.tables import Origin, Table
 from ns4d.engines import Engine
 from ns4d.engines.compare import Comparison, compare
-from ns4d.engines.table import ENGINES
+from ns4d.engines.table import ENGINES as CPU_ENGINES
 from ns4d.errors import DataError
+from ns4d.loihi2.engines import CHIP_ENGINES
 from ns4d.numerics import Arithmetic
 from ns4d.program import NodeRange, Program
 
 STREAMS, TOKENS, SEED = 8, 64, 0
+
+# Everything that computes programs: on this machine, or a simulated chip in either mode.
+ENGINES: Mapping[str, Callable[[], Engine]] = MappingProxyType({**CPU_ENGINES, **CHIP_ENGINES})
 
 
 @dataclass(frozen=True)
@@ -170,7 +175,7 @@ def verify(
     Args:
         program: Already loaded: its certificate has been proved again by that.
         data_dir: Folder of data sets; see `tokens_for`.
-        engines: Which to try; all of `ns4d.engines.table` if None.
+        engines: Which to try; all of `ENGINES` if None.
 
     Returns:
         The certificate with one comparison per engine, stopped at its first difference.

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
+from jaxtyping import Int64
 
 from ns4d.program import S4D, Add, Dense, Program
 
@@ -119,6 +120,34 @@ def connections(program: Program) -> tuple[Connection, ...]:
             assert isinstance(node, Add)
             wired.append(Connection(sender[node.source], k, skip=True))
     return tuple(wired)
+
+
+def synapse_pairs(
+    program: Program, wire: Connection
+) -> tuple[Int64[np.ndarray, " e"], Int64[np.ndarray, " e"]]:
+    """Every synapse of non-zero weight.
+
+    Args:
+        program: What runs.
+        wire: One of `connections(program)`.
+
+    Returns:
+        int64 (e,) neurons that send, int64 (e,) neurons that hear them.
+    """
+    target = populations(program)[wire.target]
+    if target.kind is Kind.READOUT:
+        listeners, senders = np.nonzero(program.readout.weight)
+        return senders, listeners
+    node = program.nodes[target.node]
+    if isinstance(node, Dense):
+        listeners, senders = np.nonzero(node.weight)
+        return senders, listeners
+    if isinstance(node, Add):
+        (channels,) = np.nonzero(node.skip if wire.skip else node.weight)
+        return channels, channels
+    neurons = np.arange(node.inputs * node.modes)
+    channels = neurons // node.modes
+    return (channels, neurons) if target.kind is Kind.STATE else (neurons, channels)
 
 
 def steps_per_token(program: Program) -> int:

@@ -1,0 +1,185 @@
+"""A placement as the arrays that the compiled steps walk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int32, Int64
+
+from ns4d.loihi2 import simulate_steps as s
+from ns4d.loihi2.placement import Placement
+from ns4d.loihi2.populations import Kind, Population, connections, synapse_pairs
+from ns4d.numerics import ProductRounding, SynapseRounding
+from ns4d.program import S4D, Add, Dense, Program
+
+KINDS = {
+    Kind.INPUT: s.INPUT_KIND,
+    Kind.STATE: s.STATE_KIND,
+    Kind.REDUCE: s.REDUCE_KIND,
+    Kind.DENSE: s.DENSE_KIND,
+    Kind.ADD: s.ADD_KIND,
+    Kind.READOUT: s.READOUT_KIND,
+}
+COEFFICIENTS = ("a_re", "a_im", "b_re", "b_im", "c_re", "c_im")
+
+
+@dataclass(frozen=True, eq=False)
+class Fans:
+    """Who hears whom: which slices hear a neuron, by how many synapses each.
+
+    Args:
+        start: First entry of each sender of each connection, with one more behind its last one.
+        slices, counts: The entries.
+    """
+
+    start: Int64[np.ndarray, " senders"]
+    slices: Int32[np.ndarray, " e"]
+    counts: Int32[np.ndarray, " e"]
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """What `simulate_steps.run_steps` takes, but for tokens, state and counts.
+
+    Args:
+        program: What runs.
+        slices: How many the placement has.
+        table: One row per population.
+        numbers, words: Parameters.
+        fans: Who hears whom.
+        slice_of: Index of the slice of each neuron of each population.
+        states: How many there are.
+        messages: How many the nodes send per token.
+    """
+
+    program: Program
+    slices: int
+    table: Int64[np.ndarray, "p columns"]
+    numbers: Int64[np.ndarray, " _"]
+    words: Int32[np.ndarray, " _"]
+    fans: Fans
+    slice_of: Int32[np.ndarray, " neurons"]
+    states: int
+    messages: int
+
+
+def lay_out(placement: Placement) -> Layout:
+    """Lay out a placement.
+
+    Args:
+        placement: Which.
+    """
+    program, found = placement.program, placement.populations
+    table = np.zeros((len(found), s.COLUMNS), np.int64)
+    numbers: list[np.ndarray] = []
+    words: list[np.ndarray] = []
+    for row, population in zip(table, found, strict=True):
+        row[s.KIND], row[s.NEURONS] = KINDS[population.kind], population.neurons
+        row[s.NUMBERS], row[s.WORDS] = _size(numbers), _size(words)
+        _describe(program, population, row, numbers, words)
+    _connect(program, table)
+    states = (table[:, s.KIND] == s.STATE_KIND) * table[:, s.NEURONS]
+    hidden = (s.REDUCE_KIND, s.DENSE_KIND, s.ADD_KIND)
+    messages = np.isin(table[:, s.KIND], hidden) * table[:, s.NEURONS]
+    sizes = {
+        s.FIRST: table[:, s.NEURONS],
+        s.RING: table[:, s.NEURONS] * table[:, s.DEPTH],
+        s.COUNTS: table[:, s.DEPTH],
+        s.STATE: states,
+        s.RECORD: messages,
+    }
+    for column, size in sizes.items():
+        table[:, column] = np.cumsum(size) - size
+    neurons = [part.neurons for part in placement.slices]
+    slice_of = np.repeat(np.arange(len(neurons), dtype=np.int32), neurons)
+    fans = _fans(program, table, slice_of, len(neurons))
+    return Layout(
+        program,
+        len(neurons),
+        table,
+        _joined(numbers, np.int64),
+        _joined(words, np.int32),
+        fans,
+        slice_of,
+        int(states.sum()),
+        int(messages.sum()),
+    )
+
+
+def _describe(
+    program: Program,
+    population: Population,
+    row: Int64[np.ndarray, " columns"],
+    numbers: list[np.ndarray],
+    words: list[np.ndarray],
+) -> None:
+    """The row of a population but for its offsets, and its parameters."""
+    if population.kind is Kind.INPUT:
+        return
+    if population.kind is Kind.READOUT:
+        numbers.append(program.readout.bias)
+        words.append(program.readout.weight.T)
+        return
+    node, arithmetic = program.nodes[population.node], program.arithmetic
+    each = arithmetic.product_rounding is ProductRounding.EACH_TOWARD_ZERO
+    if population.kind is Kind.STATE:
+        assert isinstance(node, S4D)
+        row[[s.CHANNELS, s.MODES]] = node.a_re.shape
+        row[[s.SHIFT, s.EACH, s.STATE_MAX]] = node.a_shift, each, arithmetic.state_max
+        numbers += [node.d, node.b_shift, node.c_shift, node.d_shift]
+        words += [getattr(node, name) for name in COEFFICIENTS]
+        return
+    row[[s.SHIFT, s.RELU]] = node.descale.shift, node.descale.relu
+    row[s.HALF_UP] = arithmetic.synapse_rounding is SynapseRounding.HALF_UP
+    numbers += [node.descale.multiplier, node.descale.limit]
+    if isinstance(node, S4D):
+        row[[s.MODES, s.ALIGNED]] = node.modes, not each
+        numbers.append(np.maximum(node.c_shift, node.d_shift))
+    elif isinstance(node, Dense):
+        row[s.BIASED] = 1
+        numbers.append(node.bias)
+        words.append(node.weight.T)
+    else:
+        assert isinstance(node, Add)
+        words += [node.weight, node.skip]
+
+
+def _connect(program: Program, table: Int64[np.ndarray, "p columns"]) -> None:
+    """Sources with their delays; a slot for every step until the last listener has heard."""
+    table[:, s.DEPTH] = 2
+    for wire in connections(program):
+        table[wire.source, s.DEPTH] = max(table[wire.source, s.DEPTH], wire.delay + 2)
+        if wire.skip:
+            table[wire.target, [s.SKIP, s.DELAY]] = wire.source, wire.delay
+        else:
+            table[wire.target, s.SOURCE] = wire.source
+
+
+def _fans(
+    program: Program,
+    table: Int64[np.ndarray, "p columns"],
+    slice_of: Int32[np.ndarray, " neurons"],
+    slices: int,
+) -> Fans:
+    starts: list[np.ndarray] = []
+    entries: list[np.ndarray] = []
+    counts: list[np.ndarray] = []
+    for wire in connections(program):
+        table[wire.target, s.SKIP_FAN if wire.skip else s.FAN] = _size(starts)
+        senders, listeners = synapse_pairs(program, wire)
+        heard = slice_of[table[wire.target, s.FIRST] + listeners]
+        pairs, count = np.unique(senders * slices + heard, return_counts=True)
+        each = np.bincount(pairs // slices, minlength=table[wire.source, s.NEURONS])
+        starts.append(_size(entries) + np.concatenate([[0], np.cumsum(each)]))
+        entries.append(pairs % slices)
+        counts.append(count)
+    return Fans(_joined(starts, np.int64), _joined(entries, np.int32), _joined(counts, np.int32))
+
+
+def _size(arrays: list[np.ndarray]) -> int:
+    return sum(array.size for array in arrays)
+
+
+def _joined(arrays: list[np.ndarray], dtype: type) -> np.ndarray:
+    return np.concatenate([array.reshape(-1) for array in arrays]).astype(dtype)
