@@ -1,5 +1,7 @@
 """Every engine against the reference: `make conformance` runs until 10^8 integers are compared.
 
+Exported models run by another engine are compared on some hundred cases.
+
 PYTHONPATH=src:tests python -m conformance.run [VALUES]
 """
 
@@ -16,6 +18,8 @@ from conformance.family import Case, case
 from ns4d.bench.verify import ENGINES
 from ns4d.engines import Engine
 from ns4d.engines.compare import compare
+
+EXPORTED_CASES = 300
 
 
 @dataclass
@@ -60,24 +64,37 @@ def conform(
     return tally
 
 
+def exported() -> tuple[Engine, ...]:
+    """What runs exported models, by the packages of the test extra."""
+    from ns4d.export.onnx.engine import OnnxRuntime
+
+    return OnnxRuntime(whole=True), OnnxRuntime(whole=False)
+
+
 def main(values: int) -> int:
     """Print one line per engine; 1 if any differs."""
-    code = 0
-    for name, make in ENGINES.items():
-        if name == "reference":
-            continue
-        began = time.monotonic()
-        tally = conform(make(), lambda done: done.values >= values)
-        print(
-            f"{name}: {tally.cases} cases, {tally.values:,} values compared with the reference, "
-            f"{len(tally.differences)} different, {time.monotonic() - began:.0f} s"
+    ours = [make() for name, make in ENGINES.items() if name != "reference"]
+    differ = [report(engine, lambda done: done.values >= values) for engine in ours]
+    for engine in exported():
+        differ.append(
+            report(engine, lambda done: done.values >= values or done.cases >= EXPORTED_CASES)
         )
-        if tally.paths:
-            print(f"  cases per path: {dict(sorted(tally.paths.items()))}")
-        for difference in tally.differences:
-            print(f"  {difference}")
-            code = 1
-    return code
+    return int(any(differ))
+
+
+def report(engine: Engine, enough: Callable[[Tally], bool]) -> bool:
+    """Compare, print what came of it; whether anything differs."""
+    began = time.monotonic()
+    tally = conform(engine, enough)
+    print(
+        f"{engine.name}: {tally.cases} cases, {tally.values:,} values compared with the reference, "
+        f"{len(tally.differences)} different, {time.monotonic() - began:.0f} s"
+    )
+    if tally.paths:
+        print(f"  cases per path: {dict(sorted(tally.paths.items()))}")
+    for difference in tally.differences:
+        print(f"  {difference}")
+    return bool(tally.differences)
 
 
 if __name__ == "__main__":

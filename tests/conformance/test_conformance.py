@@ -76,7 +76,10 @@ def test_a_wrong_engine_is_found():
 
 def test_the_command_reports_each_engine(capsys):
     assert main(1000) == 0
-    assert capsys.readouterr().out.startswith("native: ")
+    out = capsys.readouterr().out
+    assert out.startswith("native: ")
+    assert "\nONNX Runtime, chunk: 1 cases" in out
+    assert "\nONNX Runtime, step: 1 cases" in out
 
 
 def test_threads_never_change_a_bit():
