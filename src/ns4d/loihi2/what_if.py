@@ -86,9 +86,7 @@ def predict(
     return Outcome(structure, axis, cores, chips, placement.system.name, times, energies)
 
 
-def what_if(
-    base: Structure, costs: Costs = COSTS, axes: Sequence[str] = AXES
-) -> Iterator[Outcome]:
+def what_if(base: Structure, costs: Costs = COSTS, axes: Sequence[str] = AXES) -> Iterator[Outcome]:
     """One thing at a time.
 
     Args:
