@@ -39,7 +39,7 @@ ALLOWED: Mapping[str, set[str]] = {
     "numerics": {"errors"},
     "program": {"errors", "storage", "numerics"},
     "engines": {"errors", "numerics", "program"},
-    "zoo": {"errors"},
+    "zoo": {"errors", "program"},
     "loihi2": {"errors", "numerics", "program", "engines"},
     "export": {"errors", "storage", "numerics", "program", "engines"},
     "ns4d": {"errors", "numerics", "program", "engines", "zoo"},

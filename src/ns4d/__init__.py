@@ -6,7 +6,8 @@ The names here need NumPy and Numba; training lives in `ns4d.train` and needs Py
 from ns4d.engines import Reference, State, Stream, trace
 from ns4d.errors import Ns4dError
 from ns4d.numerics import LOIHI2, PROFILES, WIDE, Arithmetic
-from ns4d.program import Program, load, save, to_text
+from ns4d.program import Program, save, to_text
+from ns4d.zoo import load
 
 __version__ = "0.1.0"
 

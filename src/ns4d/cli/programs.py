@@ -18,23 +18,30 @@ from ns4d.cli.options import AsJson, DataDir
 
 
 @app.command()
-def show(program: Annotated[Path, typer.Argument(help="A .ns4d file.")]) -> None:
+def show(
+    program: Annotated[
+        Path, typer.Argument(help="A .ns4d file, or a name that `ns4d models` lists.")
+    ],
+) -> None:
     """Print an integer program in readable form."""
-    from ns4d.program import load, to_text
+    from ns4d.program import to_text
+    from ns4d.zoo import load
 
     print(to_text(load(program)))
 
 
 @app.command()
 def verify(
-    program: Annotated[Path, typer.Argument(help="A .ns4d file.")],
+    program: Annotated[
+        Path, typer.Argument(help="A .ns4d file, or a name that `ns4d models` lists.")
+    ],
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Print what is proved about a program, then compare every engine bit by bit."""
     from ns4d.bench.tables import print_table
     from ns4d.bench.verify import verify as run_verification
-    from ns4d.program import load
+    from ns4d.zoo import load
 
     found = run_verification(load(program), data_dir)
     if as_json:
@@ -50,7 +57,9 @@ def verify(
 
 @app.command()
 def stream(
-    program: Annotated[Path, typer.Argument(help="A .ns4d file.")],
+    program: Annotated[
+        Path, typer.Argument(help="A .ns4d file, or a name that `ns4d models` lists.")
+    ],
     tokens: Annotated[
         str, typer.Option("--input", help="A .npy of shape (l, i), or - for a token per line.")
     ] = "-",
@@ -62,7 +71,7 @@ def stream(
 ) -> None:
     """Stream tokens one by one; print the decision and the scores after each."""
     from ns4d.bench.live import engine_of, keep_state, open_stream, tokens_of
-    from ns4d.program import load
+    from ns4d.zoo import load
 
     loaded = load(program)
     live = open_stream(loaded, engine_of(engine), state)
