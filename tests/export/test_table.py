@@ -76,7 +76,7 @@ def test_the_command_writes_the_folder_and_prints_the_facts(model, tmp_path, cap
     ("arguments", "message"),
     [
         (("--to", "fortran"), "--to: expected one of planted, got 'fortran'"),
-        (("--to", "planted", "--name", "9lives"), "--name: expected a letter"),
+        (("--to", "planted", "--name", "9lives"), "--name: expected a small letter"),
         (("--to", "planted", "--ram", "-1"), "--ram: expected bytes, got -1"),
         (("--to", "planted", "--flash", "7"), "got flash_bytes. Leave out what this format"),
         (("--to", "planted", "--input", "none.npy"), "none.npy: expected a .npy file"),

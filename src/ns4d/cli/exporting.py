@@ -35,6 +35,10 @@ def export(
     real: Annotated[
         bool, typer.Option("--real", help="ONNX: take real tokens and quantize them inside.")
     ] = False,
+    length: Annotated[
+        int | None,
+        typer.Option(help="C: longest sequence; scores of 32 bits if they provably fit."),
+    ] = None,
     replace: Annotated[bool, typer.Option(help="Put it in place of an earlier export.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -58,6 +62,7 @@ def export(
         ram_bytes=ram,
         tokens=given,
         real=real or None,
+        length=length,
     )
     made = exporter.export(loaded, request)
     write_folder(out, made.files, replace=replace)

@@ -23,12 +23,13 @@ class Request:
     """What a user may ask of an export; None where nothing was said.
 
     Args:
-        name: Prefix of every name in the output, a C identifier of at most 32 characters.
+        name: Prefix of every name in the output, a C identifier of at most 24 characters.
         part: Name of the part that must hold the program.
         flash_bytes: Its flash, in place of that of the named part.
         ram_bytes: Its RAM, in place of that of the named part.
         tokens: (l, i) real numbers or messages, for the example that is written beside it.
         real: Whether the exported model takes real tokens, to be quantized inside.
+        length: Tokens that a sequence never exceeds.
 
     Raises:
         ConfigError: A name that is no identifier, or a size below 0.
@@ -40,12 +41,13 @@ class Request:
     ram_bytes: int | None = None
     tokens: np.ndarray | None = None
     real: bool | None = None
+    length: int | None = None
 
     def __post_init__(self) -> None:
-        if self.name is not None and not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,31}", self.name):
+        if self.name is not None and not re.fullmatch(r"[a-z][a-z0-9_]{0,23}", self.name):
             raise ConfigError(
                 "--name",
-                expected="a letter, then at most 31 letters, digits or '_'",
+                expected="a small letter, then at most 23 small letters, digits or '_'",
                 got=repr(self.name),
                 fix="It becomes the first part of every name in the output.",
             )

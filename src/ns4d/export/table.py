@@ -6,11 +6,16 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from ns4d.errors import ConfigError
-from ns4d.export import lava, nir, onnx
+from ns4d.export import c99, lava, nir, onnx
 from ns4d.export.base import Exporter
 
 EXPORTERS: Mapping[str, Exporter] = MappingProxyType(
     {
+        "c": Exporter(
+            "C99 for microcontrollers; exact",
+            frozenset({"name", "part", "flash_bytes", "ram_bytes", "tokens", "length"}),
+            c99.export_program,
+        ),
         "onnx": Exporter(
             "ONNX step, chunk, sequence; exact for a program",
             frozenset({"real"}),
