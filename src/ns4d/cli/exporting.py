@@ -6,7 +6,7 @@ Heavy packages are imported inside the command, so that `ns4d --help` answers at
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import typer
@@ -15,7 +15,22 @@ from ns4d.cli.app import app
 from ns4d.cli.options import AsJson, print_facts
 from ns4d.export.table import EXPORTERS, exporter_of
 
+if TYPE_CHECKING:
+    from ns4d.export.chain import Chain
+    from ns4d.program import Program
+
 FORMATS = "; ".join(f"{name}: {exporter.summary}" for name, exporter in EXPORTERS.items())
+Prefix = Annotated[str | None, typer.Option(help="Prefix of every name in the output [the task].")]
+Length = Annotated[
+    int | None,
+    typer.Option(help="C: longest sequence; scores of 32 bits if they provably fit."),
+]
+Example = Annotated[
+    str | None, typer.Option("--input", help="A .npy of shape (l, i) for the example, or -.")
+]
+Real = Annotated[
+    bool, typer.Option("--real", help="ONNX: take real tokens and quantize them inside.")
+]
 
 
 @app.command()
@@ -23,37 +38,21 @@ def export(
     model: Annotated[Path, typer.Argument(help="A .ns4d file, or the folder of a training run.")],
     to: Annotated[str, typer.Option("--to", help=f"Format. {FORMATS}")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to create.")],
-    name: Annotated[
-        str | None, typer.Option(help="Prefix of every name in the output [the task].")
-    ] = None,
+    name: Prefix = None,
     part: Annotated[str | None, typer.Option(help="Refuse what this part cannot hold.")] = None,
     flash: Annotated[int | None, typer.Option(help="Bytes of flash it must fit.")] = None,
     ram: Annotated[int | None, typer.Option(help="Bytes of RAM it must fit.")] = None,
-    tokens: Annotated[
-        str | None, typer.Option("--input", help="A .npy of shape (l, i) for the example, or -.")
-    ] = None,
-    real: Annotated[
-        bool, typer.Option("--real", help="ONNX: take real tokens and quantize them inside.")
-    ] = False,
-    length: Annotated[
-        int | None,
-        typer.Option(help="C: longest sequence; scores of 32 bits if they provably fit."),
-    ] = None,
+    tokens: Example = None,
+    real: Real = False,
+    length: Length = None,
     replace: Annotated[bool, typer.Option(help="Put it in place of an earlier export.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write a program for other machines, with the same bits there; or a trained network."""
     from ns4d.bench.live import tokens_of
     from ns4d.export import Request, write_folder
-    from ns4d.program import load
 
-    exporter = exporter_of(to)
-    if model.is_dir():
-        from ns4d.trained import load_chain
-
-        loaded = load_chain(model)
-    else:
-        loaded = load(model)
+    exporter, loaded = exporter_of(to), _loaded(model)
     given = None if tokens is None else np.array(list(tokens_of(tokens, loaded.inputs)))
     request = Request(
         name=name,
@@ -68,3 +67,14 @@ def export(
     write_folder(out, made.files, replace=replace)
     facts = {"format": to, "folder": str(out), "files": ", ".join(made.files), **made.facts}
     print_facts(facts, as_json)
+
+
+def _loaded(model: Path) -> Program | Chain:
+    """A program from a file, or the network of a training run from a folder."""
+    if model.is_dir():
+        from ns4d.trained import load_chain
+
+        return load_chain(model)
+    from ns4d.program import load
+
+    return load(model)

@@ -1,4 +1,4 @@
-"""Packages that a format needs and a plain installation does not have."""
+"""Packages that some formats need, which a plain installation lacks."""
 
 from __future__ import annotations
 

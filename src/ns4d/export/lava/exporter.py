@@ -1,4 +1,4 @@
-"""The files for people with access to Lava: a script, and the arrays that it reads."""
+"""The files for people with access to Lava: a script beside the arrays that it reads."""
 
 from __future__ import annotations
 

@@ -1,15 +1,12 @@
-"""The NIR file of a program or of a trained network, and the way back."""
+"""The NIR file of a program, or of a trained network."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 from ns4d.export.base import Export, Request
 from ns4d.export.chain import Chain, chain_of
 from ns4d.export.optional import require_packages
 from ns4d.program import Program
 
-PACKAGES = ("nir", "h5py")
 NAME = "network.nir"
 
 
@@ -42,7 +39,7 @@ def export_network(chain: Chain, request: Request) -> Export:
     Raises:
         ConfigError: A package is not installed, or NIR cannot express a part.
     """
-    require_packages("nir", *PACKAGES)
+    require_packages("nir", "nir", "h5py")
     from ns4d.export.nir.file import to_bytes
 
     content = to_bytes(chain)
@@ -55,22 +52,3 @@ def export_network(chain: Chain, request: Request) -> Export:
             "not_expressed": "ReLU (Threshold with metadata), rounding, saturation, limits",
         },
     )
-
-
-def read(path: str | Path) -> Program:
-    """The program in a NIR file that ns4d wrote, equal to the one that was exported.
-
-    Args:
-        path: The file.
-
-    Returns:
-        The program, built and proved again.
-
-    Raises:
-        ArtefactError: Missing, truncated, altered, from another tool, or newer.
-        ConfigError: A package is not installed.
-    """
-    require_packages("nir", *PACKAGES)
-    from ns4d.export.nir import file
-
-    return file.read(path)
