@@ -26,7 +26,17 @@ from ns4d.loihi2.populations import (
 )
 from ns4d.loihi2.simulate import simulate
 from ns4d.loihi2.simulate_layout import lay_out
-from ns4d.loihi2.simulate_steps import DELAY, DEPTH, KIND, RING, SKIP
+from ns4d.loihi2.simulate_steps import (
+    DELAY,
+    DEPTH,
+    FAN,
+    FANS,
+    KIND,
+    RING,
+    SKIP,
+    SKIP_FAN,
+    SKIP_FANS,
+)
 from ns4d.program import Add, Readout
 from program_strategies import messages, programs, random_program
 
@@ -205,10 +215,19 @@ class TestLayout:
     def test_fans_hold_every_synapse_once(self, program):
         placement = place(program, crowded(3, 7))
         layout = lay_out(placement)
-        every = np.zeros(layout.slices, np.int64)
-        np.add.at(every, layout.fans.slices, layout.fans.counts)
+        fans, every = layout.fans, np.zeros(layout.slices, np.int64)
+        assert len(fans.start) == len(fans.stops) + 1
+        for wire in connections(program):
+            columns = (SKIP_FAN, SKIP_FANS) if wire.skip else (FAN, FANS)
+            first, many = layout.table[wire.target, columns]
+            assert fans.stops[first + many - 1] == placement.populations[wire.source].neurons
+            sizes = np.diff(fans.stops[first : first + many], prepend=0)
+            assert (sizes > 0).all()
+            for group, size in enumerate(sizes, start=first):
+                entries = slice(fans.start[group], fans.start[group + 1])
+                np.add.at(every, fans.slices[entries], size * fans.counts[entries])
         assert every.tolist() == placement.synapses.tolist()
-        assert len(layout.slice_of) == sum(found.neurons for found in placement.populations)
+        assert layout.stops.tolist() == [part.stop for part in placement.slices]
         assert layout.table[0, KIND] == 0
 
 

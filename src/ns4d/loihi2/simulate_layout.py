@@ -28,12 +28,16 @@ COEFFICIENTS = ("a_re", "a_im", "b_re", "b_im", "c_re", "c_im")
 class Fans:
     """Who hears whom: which slices hear a neuron, by how many synapses each.
 
+    Neighbours that are heard alike form a group.
+
     Args:
-        start: First entry of each sender of each connection, with one more behind its last one.
+        stops: Of each group of each connection, the first sender behind it.
+        start: Of each group the first entry, with one more behind the last one.
         slices, counts: The entries.
     """
 
-    start: Int64[np.ndarray, " senders"]
+    stops: Int32[np.ndarray, " groups"]
+    start: Int64[np.ndarray, " groups+1"]
     slices: Int32[np.ndarray, " e"]
     counts: Int32[np.ndarray, " e"]
 
@@ -48,7 +52,7 @@ class Layout:
         table: One row per population.
         numbers, words: Parameters.
         fans: Who hears whom.
-        slice_of: Index of the slice of each neuron of each population.
+        stops: Of each slice, the first neuron of its population behind it.
         states: How many there are.
         messages: How many the nodes send per token.
     """
@@ -59,7 +63,7 @@ class Layout:
     numbers: Int64[np.ndarray, " _"]
     words: Int32[np.ndarray, " _"]
     fans: Fans
-    slice_of: Int32[np.ndarray, " neurons"]
+    stops: Int32[np.ndarray, " s"]
     states: int
     messages: int
 
@@ -81,9 +85,11 @@ def lay_out(placement: Placement) -> Layout:
     _connect(program, table)
     states = (table[:, s.KIND] == s.STATE_KIND) * table[:, s.NEURONS]
     hidden = (s.REDUCE_KIND, s.DENSE_KIND, s.ADD_KIND)
+    slices = [part.population for part in placement.slices]
+    table[:, s.SLICES] = np.bincount(slices, minlength=len(found))
     messages = np.isin(table[:, s.KIND], hidden) * table[:, s.NEURONS]
     sizes = {
-        s.FIRST: table[:, s.NEURONS],
+        s.SLICE: table[:, s.SLICES],
         s.RING: table[:, s.NEURONS] * table[:, s.DEPTH],
         s.COUNTS: table[:, s.DEPTH],
         s.STATE: states,
@@ -91,17 +97,16 @@ def lay_out(placement: Placement) -> Layout:
     }
     for column, size in sizes.items():
         table[:, column] = np.cumsum(size) - size
-    neurons = [part.neurons for part in placement.slices]
-    slice_of = np.repeat(np.arange(len(neurons), dtype=np.int32), neurons)
-    fans = _fans(program, table, slice_of, len(neurons))
+    stops = np.array([part.stop for part in placement.slices], np.int32)
+    fans = _fans(program, table, stops)
     return Layout(
         program,
-        len(neurons),
+        len(stops),
         table,
         _joined(numbers, np.int64),
         _joined(words, np.int32),
         fans,
-        slice_of,
+        stops,
         int(states.sum()),
         int(messages.sum()),
     )
@@ -157,24 +162,44 @@ def _connect(program: Program, table: Int64[np.ndarray, "p columns"]) -> None:
 
 
 def _fans(
-    program: Program,
-    table: Int64[np.ndarray, "p columns"],
-    slice_of: Int32[np.ndarray, " neurons"],
-    slices: int,
+    program: Program, table: Int64[np.ndarray, "p columns"], slice_stops: Int32[np.ndarray, " s"]
 ) -> Fans:
-    starts: list[np.ndarray] = []
-    entries: list[np.ndarray] = []
+    stops: list[np.ndarray] = []
+    sizes: list[np.ndarray] = []
+    slices: list[np.ndarray] = []
     counts: list[np.ndarray] = []
     for wire in connections(program):
-        table[wire.target, s.SKIP_FAN if wire.skip else s.FAN] = _size(starts)
+        columns = [s.SKIP_FAN, s.SKIP_FANS] if wire.skip else [s.FAN, s.FANS]
+        first, many = table[wire.target, [s.SLICE, s.SLICES]]
         senders, listeners = synapse_pairs(program, wire)
-        heard = slice_of[table[wire.target, s.FIRST] + listeners]
-        pairs, count = np.unique(senders * slices + heard, return_counts=True)
-        each = np.bincount(pairs // slices, minlength=table[wire.source, s.NEURONS])
-        starts.append(_size(entries) + np.concatenate([[0], np.cumsum(each)]))
-        entries.append(pairs % slices)
-        counts.append(count)
-    return Fans(_joined(starts, np.int64), _joined(entries, np.int32), _joined(counts, np.int32))
+        bounds = slice_stops[first : first + many]
+        heard = first + np.searchsorted(bounds, listeners, side="right")
+        fan = _grouped(senders, heard, len(slice_stops), int(table[wire.source, s.NEURONS]))
+        table[wire.target, columns] = _size(stops), len(fan[0])
+        for every, part in zip((stops, sizes, slices, counts), fan, strict=True):
+            every.append(part)
+    start = np.concatenate([[0], np.cumsum(_joined(sizes, np.int64))])
+    return Fans(
+        _joined(stops, np.int32), start, _joined(slices, np.int32), _joined(counts, np.int32)
+    )
+
+
+def _grouped(
+    senders: Int64[np.ndarray, " e"], heard: Int64[np.ndarray, " e"], slices: int, neurons: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Groups of neighbours that are heard alike: stops, numbers of entries, slices, counts."""
+    pairs, counts = np.unique(senders * slices + heard, return_counts=True)
+    sender, heard = pairs // slices, pairs % slices
+    entries = np.bincount(sender, minlength=neurons)
+    # The same entry of the sender before, if that one has as many.
+    before = np.maximum(np.arange(len(pairs)) - entries[sender], 0)
+    other = (heard != heard[before]) | (counts != counts[before])
+    differs = np.bincount(sender[other], minlength=neurons) > 0
+    differs[1:] |= entries[1:] != entries[:-1]
+    differs[0] = True
+    firsts = np.flatnonzero(differs)
+    kept = differs[sender]
+    return np.append(firsts[1:], neurons), entries[firsts], heard[kept], counts[kept]
 
 
 def _size(arrays: list[np.ndarray]) -> int:

@@ -34,14 +34,17 @@ FAST = {"error_model": "numpy", "nogil": True}
     SOURCE,  # the population that it hears
     SKIP,  # add: the other one
     DELAY,  # add: steps by which that one is heard later
-    FIRST,  # its first neuron among all neurons
+    SLICE,  # its first slice
+    SLICES,
     RING,  # its events in the ring
     COUNTS,  # how many of them, slot by slot
     DEPTH,  # slots
     NUMBERS,  # int64: multiplier, limit, bias or shift of the aligned sum; d, sb, sc, sd; bias of r
     WORDS,  # int32: weights by sender; a, b, c, each real part first; weight, skip
-    FAN,  # of its source: who hears what
+    FAN,  # of its source: who hears what, groups of senders from here on
+    FANS,
     SKIP_FAN,  # of its other source
+    SKIP_FANS,
     STATE,  # its first state
     SHIFT,  # of the descaling; S4D: of a
     RELU,
@@ -51,8 +54,8 @@ FAST = {"error_model": "numpy", "nogil": True}
     BIASED,
     STATE_MAX,
     RECORD,  # its first column among the messages of all nodes
-) = range(24)
-COLUMNS = 24
+) = range(27)
+COLUMNS = 27
 
 INPUT_KIND, STATE_KIND, REDUCE_KIND, DENSE_KIND, ADD_KIND, READOUT_KIND = range(6)
 
@@ -79,7 +82,7 @@ def saturated(v, top):
 def modes_each(k, x, y, u, shifts, top):
     """(1), (2) under EACH_TOWARD_ZERO for one channel; y is each mode's part of (3)."""
     a_re, a_im, b_re, b_im, c_re, c_im = k
-    (x_re, x_im), (sa, sb, sc) = x, shifts
+    (x_re, x_im), (sa, sb, sc), u = x, shifts, np.int64(np.int32(u))
     for n in range(len(y)):
         xr, xi = np.int64(x_re[n]), np.int64(x_im[n])
         re = toward_zero(a_re[n] * xr, sa) - toward_zero(a_im[n] * xi, sa)
@@ -94,7 +97,7 @@ def modes_each(k, x, y, u, shifts, top):
 def modes_sum(k, x, y, u, shifts, top):
     """(1), (2) under SUM_HALF_UP for one channel; y is each mode's part of the sum in (3)."""
     a_re, a_im, b_re, b_im, c_re, c_im = k
-    (x_re, x_im), (sa, sb, left) = x, shifts
+    (x_re, x_im), (sa, sb, left), u = x, shifts, np.int64(np.int32(u))
     s = max(sa, sb)
     for n in range(len(y)):
         xr, xi = np.int64(x_re[n]), np.int64(x_im[n])
@@ -110,7 +113,7 @@ def update(row, numbers, words, x_re, x_im, sums, y):
     channels, modes, at = row[CHANNELS], row[MODES], row[NUMBERS]
     each, top, sa, apart = row[EACH], row[STATE_MAX], row[SHIFT], row[NEURONS]
     for h in range(channels):
-        u, d, sb = np.int64(np.int32(sums[h])), numbers[at + h], numbers[at + channels + h]
+        u, d, sb = sums[h], numbers[at + h], numbers[at + channels + h]
         sc, sd = numbers[at + 2 * channels + h], numbers[at + 3 * channels + h]
         first, state = row[WORDS] + h * modes, row[STATE] + h * modes
         mine = y[h * modes : (h + 1) * modes]
@@ -137,7 +140,7 @@ def spread(row, words, index, value, sums):
     """(5): every event to all neurons that hear it; the weights of one sender stand together."""
     neurons = row[NEURONS]
     for e in range(len(index)):
-        first, m = row[WORDS] + index[e] * neurons, value[e]
+        first, m = row[WORDS] + index[e] * neurons, np.int64(np.int32(value[e]))
         for o in range(neurons):
             sums[o] += words[first + o] * m
 
@@ -145,11 +148,13 @@ def spread(row, words, index, value, sums):
 @njit(**FAST)
 def gather(modes, index, value, sums):
     """(3): the modes of a channel; events stand in the order of their neurons."""
-    h, beyond = 0, modes
+    h, beyond, v = 0, modes, np.int64(0)
     for e in range(len(index)):
         while index[e] >= beyond:
-            h, beyond = h + 1, beyond + modes
-        sums[h] += value[e]
+            sums[h] = v
+            h, beyond, v = h + 1, beyond + modes, np.int64(0)
+        v += value[e]
+    sums[h] = v
 
 
 @njit(**FAST)
@@ -167,36 +172,42 @@ def descale(row, numbers, sums):
 
 
 @njit(**FAST)
-def listen(fan_at, fan_start, fan_slice, fan_count, index, synops):
-    """Count the synaptic operations of these events, slice by slice."""
-    for e in range(len(index)):
-        for k in range(fan_start[fan_at + index[e]], fan_start[fan_at + index[e] + 1]):
-            synops[fan_slice[k]] += fan_count[k]
+def listen(first, many, fan, index, synops):
+    """Count the synaptic operations of these events: senders that are heard alike, together."""
+    stops, start, slices, counts = fan
+    e, before = 0, 0
+    for group in range(first, first + many):
+        while e < len(index) and index[e] < stops[group]:
+            e += 1
+        for k in range(start[group], start[group + 1]):
+            synops[slices[k]] += (e - before) * counts[k]
+        before = e
 
 
 @njit(**FAST)
-def send(row, messages, slice_of, index, value, spikes):
+def send(row, messages, stops, index, value, spikes):
     """Messages that are not zero become events of this step; how many."""
-    count, first = 0, row[FIRST]
-    for j in range(row[NEURONS]):
-        m = messages[j]
-        if m != 0:
-            index[count], value[count] = j, m
-            count += 1
-            spikes[slice_of[first + j]] += 1
+    count, j = 0, 0
+    for k in range(row[SLICE], row[SLICE] + row[SLICES]):
+        before = count
+        while j < stops[k]:
+            # Written in any case, and kept if the count goes on: no branch to guess.
+            index[count], value[count] = j, messages[j]
+            count += messages[j] != 0
+            j += 1
+        spikes[k] += count - before
     return count
 
 
 @njit(**FAST)
 def accumulate(row, k, table, ring, numbers, words, fan, synops, sums):
     """What a population hears in step k: sums of its neurons, or messages of its channels."""
-    start, slices, counts = fan
     kind, at = row[KIND], row[NUMBERS]
     bias = at + 2 * row[NEURONS]
     for j in range(max(row[CHANNELS], row[NEURONS])):
         sums[j] = numbers[bias + j] if row[BIASED] else 0
     index, value = heard(table[row[SOURCE]], k - 1, ring)
-    listen(row[FAN], start, slices, counts, index, synops)
+    listen(row[FAN], row[FANS], fan, index, synops)
     if kind == STATE_KIND:
         for e in range(len(index)):
             sums[index[e]] = value[e]
@@ -206,7 +217,7 @@ def accumulate(row, k, table, ring, numbers, words, fan, synops, sums):
         for e in range(len(index)):
             sums[index[e]] += words[row[WORDS] + index[e]] * value[e]
         index, value = heard(table[row[SKIP]], k - 1 - row[DELAY], ring)
-        listen(row[SKIP_FAN], start, slices, counts, index, synops)
+        listen(row[SKIP_FAN], row[SKIP_FANS], fan, index, synops)
         for e in range(len(index)):
             sums[index[e]] += words[row[WORDS] + row[NEURONS] + index[e]] * value[e]
     else:
@@ -228,7 +239,7 @@ def heard(source, k, ring):
 @njit(**FAST)
 def act(row, k, token, table, ring, given, held, counted, out, room):
     """All neurons of a population in step k, for a token."""
-    numbers, words, start, slices, counts, slice_of = given
+    numbers, words, fan, stops = given
     x_re, x_im, r, seen = held
     spikes, synops = counted
     u, scores, record = out
@@ -239,7 +250,6 @@ def act(row, k, token, table, ring, given, held, counted, out, room):
         for i in range(neurons):
             sums[i] = u[token, i]
     else:
-        fan = start, slices, counts
         accumulate(row, k, table, ring, numbers, words, fan, synops[token], sums)
     if kind == READOUT_KIND:
         for o in range(neurons):
@@ -258,13 +268,13 @@ def act(row, k, token, table, ring, given, held, counted, out, room):
     slot = k % row[DEPTH]
     first = row[RING] + slot * neurons
     event_count[row[COUNTS] + slot] = send(
-        row, messages, slice_of, event_index[first:], event_value[first:], spikes[token]
+        row, messages, stops, event_index[first:], event_value[first:], spikes[token]
     )
 
 
 def run(
-    table, numbers, words, start, slices, counts, slice_of, index, value, event_count, x_re, x_im,
-    r, u, scores, record, spikes, synops, sums, y, period, seen, gated,
+    table, numbers, words, fan_stops, fan_start, fan_slices, fan_counts, stops, index, value,
+    event_count, x_re, x_im, r, u, scores, record, spikes, synops, sums, y, period, seen, gated,
 ):  # fmt: skip
     """So many tokens of one stream, from an empty chip to an empty chip.
 
@@ -272,7 +282,8 @@ def run(
     in every step, and count for the token whose turn it is.
     """
     tokens, stages = len(u), len(table)
-    ring, given = (index, value, event_count), (numbers, words, start, slices, counts, slice_of)
+    ring, fan = (index, value, event_count), (fan_stops, fan_start, fan_slices, fan_counts)
+    given = numbers, words, fan, stops
     held, counted, out = (x_re, x_im, r, seen), (spikes, synops), (u, scores, record)
     for k in range((tokens - 1) * period + stages if tokens else 0):
         for stage in range(stages):
@@ -288,7 +299,7 @@ def run(
 def _compiled(function: Callable[..., Any]) -> Any:
     """With the disk cache, or in every process where no folder can be written."""
     flat, wide, small = types.int64[::1], types.int64[:, ::1], types.int32[::1]
-    arrays = (wide, flat, small, flat, small, small, small, small, flat, flat, small, small, flat)
+    arrays = (wide, flat, small, small, flat, *[small] * 4, flat, flat, small, small, flat)
     signature = types.void(
         *arrays, wide, wide, wide, wide, wide, flat, flat, types.int64, types.int64, types.int64
     )
