@@ -32,7 +32,7 @@ def place(
     from ns4d.bench.tables import print_table
     from ns4d.loihi2.chip import system_of
     from ns4d.loihi2.place import place as find_place
-    from ns4d.program import load
+    from ns4d.zoo import load
 
     placement = find_place(load(program), system_of(system), cores)
     if as_json:

@@ -75,6 +75,6 @@ def _loaded(model: Path) -> Program | Chain:
         from ns4d.trained import load_chain
 
         return load_chain(model)
-    from ns4d.program import load
+    from ns4d.zoo import load
 
     return load(model)
