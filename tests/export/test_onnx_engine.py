@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -19,9 +20,10 @@ from ns4d.export.onnx.engine import OnnxRuntime, open_session
 from ns4d.export.onnx.models import integer_token
 from ns4d.export.onnx.unrolled import sequence_model
 from ns4d.numerics import LOIHI2, WIDE
-from ns4d.program import S4D, Descale, InputQuantizer, Metadata, Program, Readout
+from ns4d.program import S4D, Descale, InputQuantizer, Metadata, Program, Readout, load
 from program_strategies import random_program
 
+RESULTS = Path(__file__).resolve().parents[2] / "benchmarks/results"
 ENGINES = {"chunk": OnnxRuntime(whole=True), "step": OnnxRuntime(whole=False)}
 CASES = 15
 
@@ -40,6 +42,17 @@ def test_it_equals_the_reference_on_the_family(engine):
     tally = conform(engine, lambda done: done.cases >= CASES, cases)
     assert tally.differences == []
     assert tally.cases == CASES >= len(PROFILES)
+
+
+@pytest.mark.parametrize("name", ["smnist/loihi2", "smnist/wide", "digits/loihi2"])
+def test_trained_programs_have_the_bits_of_the_reference(name):
+    trained = load(RESULTS / f"{name}.ns4d")
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 30, trained.inputs)).astype(float)
+    expected = Reference().load(trained, 2).advance(pixels)
+    session = open_session(sequence_model(integer_token(trained, real=True)))
+    (scores,) = session.run(["scores"], {"tokens": pixels})
+    np.testing.assert_array_equal(scores, expected)
+    assert np.ptp(scores) > 1000
 
 
 def beyond_room() -> Program:
