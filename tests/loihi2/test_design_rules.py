@@ -11,17 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ns4d
-from loihi2_programs import fact, shaped, with_limits
+from loihi2_programs import shaped, with_limits
 from ns4d.engines import Reference
-from ns4d.engines.reference import NEURON
 from ns4d.errors import PlacementError
 from ns4d.loihi2.chip import SYSTEMS, UNLIMITED, System
 from ns4d.loihi2.design_rules import RULES
-from ns4d.loihi2.payload import payload_bits, signed_bits
+from ns4d.loihi2.payload import payload_bits, signed_bits, sum_bits
 from ns4d.loihi2.place import place
 from ns4d.loihi2.placement import Placement, Slice
 from ns4d.loihi2.populations import Kind, populations
-from ns4d.numerics import LOIHI2, WIDE, ProductRounding, shift_toward_zero
+from ns4d.numerics import LOIHI2, ProductRounding, shift_toward_zero
 from ns4d.program import S4D
 from program_strategies import messages, programs
 
@@ -108,19 +107,31 @@ def test_wide_does_not_go_on_the_chip(repository):
     ):
         place(program)
     chip = SYSTEMS["oheo-gulch"].chip
-    wider = with_limits(chip, state_bits=32)
-    with pytest.raises(PlacementError, match="graded spikes at most 32 bit") as caught:
-        place(program, wider)
-    needed = int(caught.value.got.split(",")[0])
-    assert len(place(program, with_limits(chip, state_bits=32, payload_bits=needed)).cores) == 31
+    with pytest.raises(PlacementError, match="graded spikes at most 32 bit") as spikes:
+        place(program, with_limits(chip, state_bits=32))
+    payload = int(spikes.value.got.split(",")[0])
+    with pytest.raises(PlacementError, match=r"s4d'.*sums in a neuron at most 32 of") as sums:
+        place(program, with_limits(chip, state_bits=32, payload_bits=payload))
+    state = int(sums.value.got.split(",")[0])
+    assert payload < state < payload + 6, "32 modes add up to five bits"
+    wider = with_limits(chip, state_bits=state, payload_bits=payload)
+    assert len(place(program, wider).cores) == 31
 
 
-@pytest.mark.parametrize("arithmetic", [LOIHI2, WIDE])
-def test_unrounded_sums_are_wider_than_rounded_ones(arithmetic):
-    program = shaped(4, 3, arithmetic=arithmetic)
-    state = next(found for found in populations(program) if found.kind is Kind.STATE)
-    bits = payload_bits(program, state)
-    assert (bits > 32) == (arithmetic is WIDE) or bits < 32
+@pytest.mark.parametrize("shift", [1, 6, 20])
+def test_unrounded_sums_are_wider_by_the_bits_that_rounding_drops(shift):
+    """c is 1 and c_shift what the test says: rounded, a mode sends less and less."""
+    each = shaped(4, 3)
+    node = replace(each.nodes[1], c_shift=np.full(4, shift), d=np.zeros(4, np.int64))
+    each = replace(each, nodes=(each.nodes[0], node, *each.nodes[2:]))
+    unrounded = replace(LOIHI2, product_rounding=ProductRounding.SUM_HALF_UP)
+    exact = replace(each, arithmetic=unrounded)
+    spikes = [payload_bits(program, populations(program)[2]) for program in (each, exact)]
+    sums = [sum_bits(program, 1) for program in (each, exact)]
+    assert spikes[0] < spikes[1]
+    assert sums[0] < sums[1]
+    assert spikes[1] - spikes[0] <= shift + 1
+    assert spikes[1] <= sums[1] <= spikes[1] + 2, "three modes add up to two bits"
 
 
 @settings(max_examples=25)
@@ -141,7 +152,6 @@ def test_no_spike_is_wider_than_proved(data):
         elif found.kind in (Kind.REDUCE, Kind.DENSE, Kind.ADD):
             most = int(np.abs(sent[found.name]).max())
             assert most.bit_length() < payload_bits(program, found)
-    assert len(NEURON) == 2
 
 
 def spikes_of(program, node: S4D, state, u: np.ndarray) -> np.ndarray:
@@ -158,7 +168,3 @@ def spikes_of(program, node: S4D, state, u: np.ndarray) -> np.ndarray:
     top = np.maximum(node.c_shift, node.d_shift)
     direct[..., 0] = (node.d * u) << (top - node.d_shift)
     return ((node.c_re * x_re - node.c_im * x_im) << (top - node.c_shift)[:, None]) + direct
-
-
-def test_a_custom_limit_is_a_fact_like_any_other():
-    assert fact(3).tag.value == "assumed"

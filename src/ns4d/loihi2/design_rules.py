@@ -17,7 +17,7 @@ from ns4d.errors import PlacementError
 from ns4d.loihi2.chip import System
 from ns4d.loihi2.fact import Fact, Tag
 from ns4d.loihi2.memory import neuron_bytes
-from ns4d.loihi2.payload import payload_bits, signed_bits
+from ns4d.loihi2.payload import payload_bits, sum_bits
 from ns4d.loihi2.placement import Placement
 from ns4d.loihi2.populations import Kind, connections
 
@@ -84,8 +84,8 @@ def _state_bits(placement: Placement) -> Iterator[Demand]:
 
 
 def _sum_bits(placement: Placement) -> Iterator[Demand]:
-    for proved in placement.program.ranges:
-        yield Demand(f"layer '{proved.name}'", signed_bits(int(proved.accumulator.max())))
+    for index, proved in enumerate(placement.program.ranges):
+        yield Demand(f"layer '{proved.name}'", sum_bits(placement.program, index))
 
 
 def _payload_bits(placement: Placement) -> Iterator[Demand]:
@@ -148,8 +148,8 @@ _SPREAD = "Spread the layer over more cores, or quantize it with fewer bits."
 RULES: tuple[Rule, ...] = (
     Rule("weights", lambda s: s.chip.synapse_weight_bits, _weight_bits, _NARROWER),
     Rule("neuron states", lambda s: s.chip.state_bits, _state_bits, _NARROWER),
-    Rule("sums in a neuron", lambda s: s.chip.state_bits, _sum_bits, _NARROWER),
     Rule("graded spikes", lambda s: s.chip.payload_bits, _payload_bits, _NARROWER),
+    Rule("sums in a neuron", lambda s: s.chip.state_bits, _sum_bits, _NARROWER),
     Rule(
         "delay of a residual connection",
         lambda s: s.chip.delay_steps,

@@ -10,6 +10,7 @@ All other populations send messages: their limits are the bound.
 from __future__ import annotations
 
 import numpy as np
+from jaxtyping import Int64
 
 from ns4d.loihi2.populations import Kind, Population
 from ns4d.numerics import ProductRounding
@@ -42,20 +43,51 @@ def signed_bits(bound: int) -> int:
     return bound.bit_length() + 1
 
 
+def sum_bits(program: Program, index: int) -> int:
+    """Width, sign included, of the sums in the neurons of a node.
+
+    Args:
+        program: What runs.
+        index: Of the node, or that of the read-out, which comes last; of r one token counts.
+
+    Returns:
+        Bits. Of an S4D node under SUM_HALF_UP, `reduce` adds up sums that are not rounded yet.
+    """
+    if index < len(program.nodes):
+        node = program.nodes[index]
+        exact = program.arithmetic.product_rounding is ProductRounding.SUM_HALF_UP
+        if isinstance(node, S4D) and exact:
+            bounds = (_states(program, index), node.c_re, node.c_im, node.d)
+            shifts = (node.c_shift, node.d_shift, _limit(program, index))
+            return signed_bits(int(aligned_reduction_bound(*bounds, *shifts).max()))
+    return signed_bits(int(program.ranges[index].accumulator.max()))
+
+
 def _state_bound(program: Program, index: int, node: S4D) -> int:
     """(8) for each mode by itself; mode 0 adds D·u."""
     shape = node.a_re.shape
-    states = program.ranges[index].states
-    assert states is not None
-    before = program.nodes[index - 1].descale.limit if index else None
-    limit = np.full(shape[0], program.arithmetic.message_max) if before is None else before
     d = np.zeros(shape, np.int64)
     d[:, 0] = node.d
     c_shift, d_shift, u = (
-        np.repeat(array, shape[1]) for array in (node.c_shift, node.d_shift, limit)
+        np.repeat(array, shape[1]) for array in (node.c_shift, node.d_shift, _limit(program, index))
     )
-    x, c_re, c_im = (array.reshape(-1, 1) for array in (states, node.c_re, node.c_im))
+    x, c_re, c_im = (
+        array.reshape(-1, 1) for array in (_states(program, index), node.c_re, node.c_im)
+    )
     rest = c_re, c_im, d.reshape(-1), c_shift, d_shift, u
     if program.arithmetic.product_rounding is ProductRounding.SUM_HALF_UP:
         return int(aligned_reduction_bound(x, *rest).max())
     return int(reduction_bound(program.arithmetic, x, *rest).max())
+
+
+def _states(program: Program, index: int) -> Int64[np.ndarray, "h n"]:
+    states = program.ranges[index].states
+    assert states is not None
+    return states
+
+
+def _limit(program: Program, index: int) -> Int64[np.ndarray, " h"]:
+    """Largest messages into a node."""
+    if index:
+        return program.nodes[index - 1].descale.limit
+    return np.full(program.inputs, program.arithmetic.message_max, np.int64)
