@@ -89,7 +89,8 @@ def _lines(
     kind = states.kind
     cast = "" if kind is INT32 else f"({kind.name})"
     walk = "mode++, x++" if modes.members else "x++"
-    yield f"static void {function}(COMPLEX{8 * kind.size_bytes} *x, const message *u, message *m)"
+    x = f"COMPLEX{8 * kind.size_bytes} *x"
+    yield f"OWN_FRAME static void {function}({x}, const message *u, message *m)"
     yield "{"
     if modes.members:
         yield f"    const struct {modes.name}_row *mode = {modes.name};"

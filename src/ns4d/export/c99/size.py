@@ -8,9 +8,9 @@ from ns4d.export.c99.unit import Unit
 from ns4d.program import S4D
 
 # Machine code per function, an allowance: tests compare it with what compilers make.
-NODE_CODE_BYTES, NEURON_CODE_BYTES, STEP_CODE_BYTES = 320, 900, 700
+NODE_CODE_BYTES, NEURON_CODE_BYTES, STEP_CODE_BYTES = 480, 1200, 700
 # Saved registers and spilled values of `step` with what it calls, an allowance as well.
-FRAME_BYTES = 224
+FRAME_BYTES = 320
 TOKENS_BYTES = 8
 
 

@@ -43,7 +43,7 @@ def dense(
     ]
     lines = [
         f"/* {node.name}: {node.inputs} messages to {node.outputs}: (5), then (4). */",
-        f"static void run_{name}(const message *u, message *m)",
+        f"OWN_FRAME static void run_{name}(const message *u, message *m)",
         *rows.lines([end.statement for end in ends]),
     ]
     products = node.weight.size + node.outputs
@@ -70,7 +70,7 @@ def add(
     around, more = _term(skip, "aside", node.skip, int(limits[1].max()), kind)
     lines = [
         f"/* {node.name}: {node.outputs} messages u, with s of {node.source}: (10), then (4). */",
-        f"static void run_{name}(const message *u, const message *s, message *m)",
+        f"OWN_FRAME static void run_{name}(const message *u, const message *s, message *m)",
         "{",
         f"    for (int h = 0; h < {node.outputs}; h++) {{",
         *channel(channels, "h"),
@@ -95,7 +95,7 @@ def readout(
     ends = [f"{rows.output('score', r)} += {v};" for r, v in enumerate(rows.sums)]
     lines = [
         f"/* read-out: {node.inputs} messages to {node.outputs} scores: (6). */",
-        f"static void run_readout(const message *u, {score.name} *score)",
+        f"OWN_FRAME static void run_readout(const message *u, {score.name} *score)",
         *rows.lines(ends),
     ]
     products, sums = node.weight.size, node.weight.size + node.outputs

@@ -11,6 +11,13 @@ typedef $message message; /* what nodes send one another */
 #define ${UPPER}_SENT(node, messages, count) ((void)0)
 #endif
 
+/* A node has a stack frame of its own, free again before the next node runs. */
+#if defined(__GNUC__)
+#define OWN_FRAME __attribute__((noinline))
+#else
+#define OWN_FRAME
+#endif
+
 $choice$primitives
 $functions
 void ${name}_init(${name}_state *state)

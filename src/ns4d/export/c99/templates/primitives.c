@@ -73,14 +73,14 @@ static inline int64_t product_long(int32_t k, int32_t x)
 static inline int32_t add_high(int32_t sum, int32_t k, int32_t x)
 {
 #if defined(NS4D_DSP)
-    int32_t low, high;
+    int32_t low, high, total;
     __asm__("smull %0, %1, %3, %4\n\t"
             "adds %0, %0, %1, asr #31\n\t"
-            "adc %2, %2, %1"
-            : "=&r"(low), "=&r"(high), "+r"(sum)
-            : "r"(k), "r"(x)
+            "adc %2, %1, %5"
+            : "=&r"(low), "=&r"(high), "=r"(total)
+            : "r"(k), "r"(x), "rI"(sum)
             : "cc");
-    return sum;
+    return total;
 #else
     return sum + (int32_t)((int64_t)k * x / 4294967296);
 #endif

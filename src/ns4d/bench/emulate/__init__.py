@@ -1,0 +1,1 @@
+"""The generated C on emulated microcontrollers: the same bits there, counted instructions."""
