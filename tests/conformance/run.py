@@ -66,9 +66,11 @@ def conform(
 
 def exported() -> tuple[Engine, ...]:
     """What runs exported models, by the packages of the test extra."""
+    from ns4d.export.c99 import C99
     from ns4d.export.onnx.engine import OnnxRuntime
 
-    return OnnxRuntime(whole=True), OnnxRuntime(whole=False)
+    split = C99(options=("-O1", "-DNS4D_SPLIT"))
+    return OnnxRuntime(whole=True), OnnxRuntime(whole=False), C99(), split
 
 
 def main(values: int) -> int:

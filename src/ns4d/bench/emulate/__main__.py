@@ -1,6 +1,7 @@
 """Runs the generated C on emulated microcontrollers: `make emulate`.
 
-The same as `python -m ns4d.bench.emulate`. Prints the tables, writes the record. Exits with 1 if a score differs from the reference.
+The same as `python -m ns4d.bench.emulate`. Prints the tables, writes the record; exits with 1 if a
+score differs from the reference.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ class C99:
     @property
     def name(self) -> str:
         """For reports and for errors."""
-        return "c99"
+        return " ".join(["c99", *(o for o in self._options if o.startswith("-D"))])
 
     @property
     def batch(self) -> int:
