@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,7 +17,7 @@ from ns4d.loihi2.chip import SYSTEMS, UNLIMITED
 from ns4d.loihi2.fact import Tag
 from ns4d.loihi2.place import groups, place
 from ns4d.loihi2.placement import Placement
-from ns4d.loihi2.populations import Kind, synapses_in
+from ns4d.loihi2.populations import Kind, connections, synapse_pairs, synapses_in
 from program_strategies import programs
 
 CROWDED = crowded(4, 20)
@@ -221,3 +223,43 @@ def test_a_layer_larger_than_a_chip_fills_chips():
     assert states == [2, 3, 4, 5, 6, 7]
     reduce, linear = ([p.core for p in placement.slices if p.population == k] for k in (3, 4))
     assert reduce == linear == [8]
+
+
+def crossing(placement: Placement, kind: Kind) -> int:
+    """Neurons of a kind that some neuron on another chip hears."""
+    found = 0
+    for wire in connections(placement.program):
+        if placement.populations[wire.source].kind is kind:
+            senders, listeners = synapse_pairs(placement.program, wire)
+            chips = [chips_of(placement, k) for k in (wire.source, wire.target)]
+            found += len(set(senders[chips[0][senders] != chips[1][listeners]].tolist()))
+    return found
+
+
+def chips_of(placement: Placement, population: int) -> np.ndarray:
+    """The chip of each neuron."""
+    mine = [part for part in placement.slices if part.population == population]
+    return np.repeat([placement.chip_of(part.core) for part in mine], [p.neurons for p in mine])
+
+
+def test_between_layers_only_messages_cross():
+    placement = place(shaped(64, 32, 4), with_limits(cores=10, chips=8))
+    assert placement.chips == 4
+    assert crossing(placement, Kind.STATE) == 0
+    # From a layer to the next one, on another chip, and to the read-out.
+    assert [crossing(placement, kind) for kind in (Kind.REDUCE, Kind.DENSE)] == [0, 3 * 64]
+
+
+@pytest.mark.parametrize("system", [{"cores": 20, "chips": 30}, {"cores": 20, "chips": 8}])
+def test_a_divided_layer_keeps_its_neurons_beside_their_sums(system):
+    """Numbered population by population, most S4D neurons would send over a link."""
+    limits = {"s4d_neurons_per_core": 64, "synops_per_core": 1024}
+    placement = place(shaped(64, 64, 2), with_limits(**system, **limits))
+    assert placement.chips >= 8
+    largest = max(part.neurons for part in placement.slices)
+    assert crossing(placement, Kind.STATE) <= largest * placement.chips
+    assert max(sum(part.core == core for part in placement.slices) for core in placement.cores) == 2
+    order = list(dict.fromkeys(part.core for part in placement.slices))
+    plain = tuple(replace(part, core=order.index(part.core)) for part in placement.slices)
+    naive = crossing(Placement(placement.program, placement.system, plain), Kind.STATE)
+    assert naive > 2 * 64 * 64 / 2 > 10 * crossing(placement, Kind.STATE)

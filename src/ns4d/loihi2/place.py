@@ -14,7 +14,8 @@ More if a limit of memory asks for it. Each population is split evenly over the 
 With a given number of cores both loads are scaled by one factor, the smallest that suffices.
 
 Chips are filled in order. A layer that would not fit on the rest of a chip begins on the next one,
-so that only its messages cross, unless the system is too small for such gaps.
+so that only its messages cross, unless the system is too small for such gaps. Of a layer that must
+be divided, S4D neurons stay with the core that adds them up: a chip gets some channels of both.
 
 Source    the loads reproduce the 31 and 111 cores of arXiv 2409.15022; see `ns4d.loihi2.chip`.
 """
@@ -91,9 +92,9 @@ def place(
         system = replace(system, chip=_loaded(chip, factor, cores))
     _require_room(sum(counts), system)
     slices: list[Slice] = []
-    for group, count, start in zip(found, counts, _starts(found, counts, system), strict=True):
+    for group, numbers in zip(found, _numbered(found, counts, system), strict=True):
         for population in group.populations:
-            slices += _split(population, start, count)
+            slices += _split(population, numbers)
     return Placement(program, system, tuple(slices))
 
 
@@ -184,21 +185,38 @@ def _require_room(cores: int, system: System) -> None:
     )
 
 
-def _starts(found: Sequence[Group], counts: Sequence[int], system: System) -> list[int]:
-    """The first core of each group, with gaps at the ends of chips if the system has room."""
+def _numbered(found: Sequence[Group], counts: Sequence[int], system: System) -> list[list[int]]:
+    """The cores of each group, with gaps at the ends of chips if the system has room."""
     per_chip = int(system.chip.cores.value)
-    starts, at = [], 0
-    for unit in _units(found):
-        sizes = [counts[k] for k in unit]
-        if sum(sizes) <= per_chip:
-            at = _beginning(at, sum(sizes), per_chip)
-        for size in sizes:
-            at = _beginning(at, size, per_chip)
-            starts.append(at)
-            at += size
-    if at <= system.cores:
-        return starts
-    return [sum(counts[:k]) for k in range(len(counts))]
+    for gaps in (True, False):
+        numbers: list[list[int]] = [[] for _ in found]
+        at = 0
+        for unit in _units(found):
+            for bundle in _bundles(unit, counts, at, per_chip, gaps):
+                if gaps:
+                    at = _beginning(at, len(bundle), per_chip)
+                for group in bundle:
+                    numbers[group].append(at)
+                    at += 1
+        if at <= system.cores:
+            break
+    return numbers
+
+
+def _bundles(
+    unit: Sequence[int], counts: Sequence[int], at: int, per_chip: int, gaps: bool
+) -> list[list[int]]:
+    """Cores that belong on one chip, each as the index of its group: the unit if it fits."""
+    size = sum(counts[k] for k in unit)
+    if size <= per_chip and (gaps or _beginning(at, size, per_chip) == at):
+        return [[k for k in unit for _ in range(counts[k])]]
+    *before, last = unit
+    bundles: list[list[int]] = [[] for _ in range(counts[last])]
+    for k in before:
+        for core in range(counts[k]):
+            # The core of the last group that has the channels in the middle of this one.
+            bundles[(2 * core + 1) * counts[last] // (2 * counts[k])].append(k)
+    return [[*bundle, last] for bundle in bundles]
 
 
 def _beginning(at: int, size: int, per_chip: int) -> int:
@@ -217,11 +235,11 @@ def _units(found: Sequence[Group]) -> list[list[int]]:
     return units
 
 
-def _split(population: Population, start: int, count: int) -> list[Slice]:
+def _split(population: Population, cores: Sequence[int]) -> list[Slice]:
     """Even parts of a population; the first cores get one neuron more where it does not divide."""
     parts, first = [], 0
-    for k in range(min(count, population.neurons)):
-        neurons = population.neurons // count + (k < population.neurons % count)
-        parts.append(Slice(population.stage, start + k, first, neurons))
+    for k, core in enumerate(cores[: population.neurons]):
+        neurons = population.neurons // len(cores) + (k < population.neurons % len(cores))
+        parts.append(Slice(population.stage, core, first, neurons))
         first += neurons
     return parts
