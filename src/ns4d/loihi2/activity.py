@@ -1,4 +1,4 @@
-"""What a run made the chip do, counted: updates, spikes and synaptic operations.
+"""What a run made the chip do, counted: updates, spikes, synaptic operations.
 
 Messages do not depend on the mode, so the work for a token does not either; only when it is done.
 Counts are therefore kept per token and slice, and `timing` lays them on the steps of a mode.

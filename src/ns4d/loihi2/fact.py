@@ -1,4 +1,4 @@
-"""A fact about hardware: a number that knows its unit, its spread, its source and its kind.
+"""A fact about hardware: a number that knows its unit, its spread, its source, its kind.
 
 Whatever is computed from facts is no better than the weakest of them, so the kind travels along.
 """
