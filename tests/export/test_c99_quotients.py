@@ -25,10 +25,11 @@ def choose(k_max, x_max, shift, sum_max=2**20):
 
 # What is asked -> the function that answers.
 CASES = {
-    "narrow": (([100], 2000, [7]), "add_shifted_7"),
+    "narrow": (([100], 2000, [7]), "add_shifted_7_up_1"),
     "narrow, nothing shifted": (([100], 2000, [0]), "add_shifted_0"),
-    "narrow at its limit": (([2**8], 2**23 - 1, [3]), "add_shifted_3"),
-    "narrow, by channel": (([100, 50], 2000, [7, 9]), "add_shifted"),
+    "narrow at its limit": (([2**8], 2**23 - 1, [3]), "add_shifted_3_up_7"),
+    "narrow, by channel": (([100, 50], 2000, [7, 9]), "add_shifted_up_1"),
+    "narrow, by channel from 0": (([100, 50], 2000, [0, 9]), "add_shifted"),
     "loihi2's a": (([32767], 2**23 - 1, [15]), "add_high_15_1"),
     "loihi2's c": (([32767, 32000], 2**23 - 1, [17, 28]), "add_high_upper"),
     "32-bit states": (([127], 2**31 - 1, [8]), "add_high_8"),
@@ -51,8 +52,8 @@ def test_the_cheapest_form_is_chosen(case):
 
 def test_what_takes_a_shift_is_told_it():
     by_channel, fixed = choose([100, 50], 2000, [7, 9]), choose([100], 2000, [7])
-    assert by_channel.added_to("v", "k->c", "x", "k->s") == "add_shifted(v, k->c, x, k->s)"
-    assert fixed.added_to("v", "k->c", "x", "k->s") == "add_shifted_7(v, k->c, x)"
+    assert by_channel.added_to("v", "k->c", "x", "k->s") == "add_shifted_up_1(v, k->c, x, k->s)"
+    assert fixed.added_to("v", "k->c", "x", "k->s") == "add_shifted_7_up_1(v, k->c, x)"
 
 
 @pytest.fixture(scope="module", params=["-DNS4D_PLAIN", "-DNS4D_SPLIT"])
@@ -126,7 +127,15 @@ def test_a_name_stands_for_one_text():
         assert texts.setdefault(primitive.name, primitive.text) == primitive.text
 
 
+def test_a_narrow_product_takes_the_high_form_where_that_is_shorter():
+    primitive = choose([100], 2000, [7]).primitive
+    assert primitive.dsp == (primitives.ADD_HIGH,)
+    assert "#if defined(NS4D_DSP)\n    return add_high(sum, k * 16777216, x * 2);" in primitive.text
+    assert "sum + k * x / 128" in primitive.text
+
+
 def test_the_high_form_needs_the_upper_half_alone():
-    (high,) = choose([32767], 2**23 - 1, [15]).primitive.long_needs
-    assert high == primitives.ADD_HIGH
+    primitive = choose([32767], 2**23 - 1, [15]).primitive
+    assert primitive.dsp == primitive.plain == (primitives.ADD_HIGH,)
+    assert primitive.split == (primitives.SHIFT_FLOOR,)
     assert "add_high(sum, k * 65536, x * 2)" in choose([32767], 2**23 - 1, [15]).primitive.text

@@ -9,6 +9,7 @@ import ctypes
 import shutil
 import subprocess
 import tempfile
+import weakref
 from pathlib import Path
 from typing import final
 
@@ -48,7 +49,8 @@ class C99:
                 fix="Install gcc or clang.",
             )
         self._compiler, self._options = compiler, options
-        self._folder = tempfile.TemporaryDirectory(prefix="ns4d-c99-")
+        self._folder = Path(tempfile.mkdtemp(prefix="ns4d-c99-"))
+        weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         self._libraries: dict[str, ctypes.CDLL] = {}
 
     @property
@@ -79,7 +81,7 @@ class C99:
 
     def _library(self, program: Program) -> ctypes.CDLL:
         if program.digest not in self._libraries:
-            folder = Path(self._folder.name) / program.digest
+            folder = self._folder / program.digest
             self._libraries[program.digest] = self._compiled(program, folder)
         return self._libraries[program.digest]
 

@@ -30,7 +30,7 @@ def saturation(largest: int) -> list[str]:
     """(d) for `next_re`, `next_im`, both 32 bits wide, by one test that is almost never true."""
     either = f"((uint32_t)next_re + {largest}u) | ((uint32_t)next_im + {largest}u)"
     return [
-        "/* (d) One test for both, as few sums leave the width. It may be true for both inside. */",
+        "/* (d) One test for both. Where it holds without need, the clips change nothing. */",
         f"if (({either}) > {2 * largest}u) {{",
         f"    next_re = clip(next_re, -{largest}, {largest});",
         f"    next_im = clip(next_im, -{largest}, {largest});",

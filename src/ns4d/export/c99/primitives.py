@@ -14,8 +14,9 @@ All give the same bits; templates/primitives.c, which holds the functions, says 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from ns4d.export.c99.templates import template
 
@@ -31,32 +32,43 @@ class Primitive:
     Args:
         name: Its name in C.
         text: Its definition with the comment above it.
-        needs: The primitives that it calls.
-        split_needs: Those that it calls under NS4D_SPLIT only.
-        long_needs: Those that it calls elsewhere only.
+        dsp, split, plain: The primitives that it calls on each path.
     """
 
     name: str
     text: str
-    needs: tuple[Primitive, ...] = ()
-    split_needs: tuple[Primitive, ...] = ()
-    long_needs: tuple[Primitive, ...] = ()
+    dsp: tuple[Primitive, ...] = ()
+    split: tuple[Primitive, ...] = ()
+    plain: tuple[Primitive, ...] = ()
+
+
+PATHS: Mapping[str, Callable[[Primitive], tuple[Primitive, ...]]] = MappingProxyType(
+    {"dsp": lambda one: one.dsp, "split": lambda one: one.split, "plain": lambda one: one.plain}
+)
+CONDITIONS: Mapping[frozenset[str], str] = MappingProxyType(
+    {
+        frozenset({"dsp"}): "defined(NS4D_DSP)",
+        frozenset({"split"}): "defined(NS4D_SPLIT)",
+        frozenset({"plain"}): "!defined(NS4D_DSP) && !defined(NS4D_SPLIT)",
+        frozenset({"dsp", "split"}): "defined(NS4D_DSP) || defined(NS4D_SPLIT)",
+        frozenset({"dsp", "plain"}): "!defined(NS4D_SPLIT)",
+        frozenset({"split", "plain"}): "!defined(NS4D_DSP)",
+    }
+)
 
 
 def definitions(wanted: Iterable[Primitive]) -> list[str]:
     """The text of every primitive, each once, after what it calls.
 
-    What is called under NS4D_SPLIT only, or elsewhere only, is defined there only: compilers
-    complain about a function that nobody calls.
+    What is not called on every path is defined on those only where it is: compilers complain about
+    a function that nobody calls.
     """
     roots = list(wanted)
-    split = set(_reachable(roots, lambda one: one.needs + one.split_needs))
-    long = set(_reachable(roots, lambda one: one.needs + one.long_needs))
+    calling = {path: set(_reachable(roots, calls)) for path, calls in PATHS.items()}
     texts: dict[str, str] = {}
-    for each in _reachable(roots, lambda one: one.needs + one.split_needs + one.long_needs):
-        text = each.text
-        if each not in split or each not in long:
-            text = f"#if {'!' if each in long else ''}defined(NS4D_SPLIT)\n{text}#endif\n"
+    for each in _reachable(roots, lambda one: one.dsp + one.split + one.plain):
+        on = frozenset(path for path, called in calling.items() if each in called)
+        text = each.text if on not in CONDITIONS else f"#if {CONDITIONS[on]}\n{each.text}#endif\n"
         assert texts.setdefault(each.name, text) == text, each.name
     return list(texts.values())
 
@@ -80,12 +92,8 @@ def _texts() -> dict[str, str]:
 _TEXTS = _texts()
 
 
-def _primitive(
-    name: str,
-    needs: tuple[Primitive, ...] = (),
-    split_needs: tuple[Primitive, ...] = (),
-) -> Primitive:
-    return Primitive(name, _TEXTS[name], needs, split_needs)
+def _primitive(name: str, *needs: Primitive) -> Primitive:
+    return Primitive(name, _TEXTS[name], needs, needs, needs)
 
 
 SHIFT_FLOOR = _primitive("shift_floor")
@@ -94,10 +102,10 @@ SHIFT_TOWARD_ZERO = _primitive("shift_toward_zero")
 SHIFT_TOWARD_ZERO_64 = _primitive("shift_toward_zero_64")
 CLIP = _primitive("clip")
 CLIP_64 = _primitive("clip_64")
-PRODUCT = _primitive("product", split_needs=(SHIFT_FLOOR,))
+PRODUCT = Primitive("product", _TEXTS["product"], split=(SHIFT_FLOOR,))
 PRODUCT_SHORT = _primitive("product_short")
 PRODUCT_LONG = _primitive("product_long")
 ADD_HIGH = _primitive("add_high")
-ADD_SHIFTED = _primitive("add_shifted", (SHIFT_TOWARD_ZERO,))
-ADD_WIDE = _primitive("add_wide", (SHIFT_TOWARD_ZERO_64,))
-ADD_WIDE_64 = _primitive("add_wide_64", (SHIFT_TOWARD_ZERO_64,))
+ADD_SHIFTED = _primitive("add_shifted", SHIFT_TOWARD_ZERO)
+ADD_WIDE = _primitive("add_wide", SHIFT_TOWARD_ZERO_64)
+ADD_WIDE_64 = _primitive("add_wide_64", SHIFT_TOWARD_ZERO_64)

@@ -4,7 +4,8 @@
     high     k·2^i times x·2^j with i + j = 32 - s: the quotient is the upper half of the product
     wide     anything else: 64 bits, the magnitude shifted
 
-The bounds of the certificate choose; every form gives the same bits.
+The bounds of the certificate choose; every form gives the same bits. Where narrow and high are both
+legal, a core with NS4D_DSP takes the high one, which is an instruction shorter there.
 """
 
 from __future__ import annotations
@@ -52,15 +53,12 @@ def choose_quotient(
     low, top = int(shift.min()), int(shift.max())
     if sum_max > INT32_MAX:
         return Quotient(primitives.ADD_WIDE_64, True)
-    if int(k_max.max()) * x_max <= INT32_MAX and top <= 30:
-        return (
-            Quotient(_narrow(top), False) if low == top else Quotient(primitives.ADD_SHIFTED, True)
-        )
     up = _operand_shift(k_max, x_max, shift)
+    if int(k_max.max()) * x_max <= INT32_MAX and top <= 30:
+        return _narrow(low, top, up)
     if up is None:
         return Quotient(primitives.ADD_WIDE, True)
-    split = int(k_max.max()) <= SPLIT_FACTOR_MAX
-    return Quotient(_high(low, up, split), False) if low == top else _high_by(low, top, up, split)
+    return _high(low, top, up, split=int(k_max.max()) <= SPLIT_FACTOR_MAX)
 
 
 def _operand_shift(k_max: np.ndarray, x_max: int, shift: np.ndarray) -> int | None:
@@ -71,92 +69,87 @@ def _operand_shift(k_max: np.ndarray, x_max: int, shift: np.ndarray) -> int | No
     return least if least <= most and shift.min() >= 2 else None
 
 
-def _narrow(shift: int) -> Primitive:
-    name = f"add_shifted_{shift}"
-    return Primitive(
-        name,
-        f"""\
-/* sum + k * x / 2^{shift}, rounded toward zero, as C's division rounds; k * x fits 32 bits. */
-static inline int32_t {name}(int32_t sum, int32_t k, int32_t x)
-{{
-    return sum + k * x / {1 << shift};
-}}
-""",
+def _narrow(low: int, top: int, up: int | None) -> Quotient:
+    """A division where s is a number, a shift of the magnitude where it is not."""
+    fixed = low == top
+    short = f"sum + k * x / {1 << low}" if fixed else "sum + shift_toward_zero(k * x, s)"
+    calls = () if fixed else (primitives.SHIFT_TOWARD_ZERO,)
+    name = "add_shifted" + (f"_{low}" if fixed else "") + ("" if up is None else f"_up_{up}")
+    head, comment = _head(name, low, top)
+    comment = f"/* {comment}; k * x fits 32 bits. */"
+    if up is None:
+        text = f"{comment}\n{head}\n{{\n    return {short};\n}}\n"
+        return Quotient(Primitive(name, text, calls, calls, calls), not fixed)
+    text = (
+        f"{comment}\n{head}\n{{\n#if defined(NS4D_DSP)\n    return {_upper(low, top, up)};\n"
+        f"#else\n    return {short};\n#endif\n}}\n"
     )
+    return Quotient(Primitive(name, text, (primitives.ADD_HIGH,), calls, calls), not fixed)
 
 
-def _high(shift: int, up: int, split: bool) -> Primitive:
-    name = f"add_high_{shift}{_suffix(up, split)}"
-    plain = f"add_high(sum, {_times('k', 32 - shift - up)}, {_times('x', up)})"
-    comment = f"sum + k * x / 2^{shift}, the quotient rounded toward zero"
-    head = f"static inline int32_t {name}(int32_t sum, int32_t k, int32_t x)"
-    body = _split_at(shift) if shift <= 16 else _above_16(str(shift))
-    return _either(name, comment, head, plain, body if split else None)
-
-
-def _high_by(low: int, top: int, up: int, split: bool) -> Quotient:
-    if low >= 16:
-        which, span, body = "upper", f"16 to {32 - up}", _above_16("s")
-    elif top <= 16:
-        which, span, body = "lower", f"2 to {min(16, 32 - up)}", _below_16("s")
-    else:
-        which, span, body = "any", f"2 to {32 - up}", None
-    name = f"add_high_{which}{_suffix(up, split)}"
-    plain = f"add_high(sum, k * ((int32_t)1 << ({32 - up} - s)), {_times('x', up)})"
-    comment = f"sum + k * x / 2^s, the quotient rounded toward zero, for s from {span}"
-    head = f"static inline int32_t {name}(int32_t sum, int32_t k, int32_t x, int s)"
-    return Quotient(_either(name, comment, head, plain, body if split else None), True)
-
-
-def _suffix(up: int, split: bool) -> str:
-    return (f"_{up}" if up else "") + ("" if split else "_long")
-
-
-def _either(name: str, comment: str, head: str, plain: str, split: str | None) -> Primitive:
-    """With a form for NS4D_SPLIT, if it has one."""
-    if split is None:
-        text = f"/* {comment}. */\n{head}\n{{\n    return {plain};\n}}\n"
-        return Primitive(name, text, (primitives.ADD_HIGH,))
+def _high(low: int, top: int, up: int, *, split: bool) -> Quotient:
+    fixed = low == top
+    which = str(low) if fixed else "upper" if low >= 16 else "lower" if top <= 16 else "any"
+    suffix = (f"_{up}" if up else "") + ("" if split else "_long")
+    name = f"add_high_{which}{suffix}"
+    head, comment = _head(name, low, top)
+    long = (primitives.ADD_HIGH,)
+    halves = _halves(low, top) if split else None
+    if halves is None:
+        text = f"/* {comment}. */\n{head}\n{{\n    return {_upper(low, top, up)};\n}}\n"
+        return Quotient(Primitive(name, text, long, long, long), not fixed)
     text = (
         f"/* {comment}.\n{SPLIT_WHY} */\n{head}\n{{\n#if defined(NS4D_SPLIT)\n"
-        "    const int32_t sign = shift_floor(k ^ x, 31);\n"
-        f"{split}#else\n    return {plain};\n#endif\n}}\n"
+        f"    const int32_t sign = shift_floor(k ^ x, 31);\n{halves}"
+        f"#else\n    return {_upper(low, top, up)};\n#endif\n}}\n"
     )
-    return Primitive(
-        name, text, split_needs=(primitives.SHIFT_FLOOR,), long_needs=(primitives.ADD_HIGH,)
-    )
+    return Quotient(Primitive(name, text, long, (primitives.SHIFT_FLOOR,), long), not fixed)
+
+
+def _head(name: str, low: int, top: int) -> tuple[str, str]:
+    """The first line of a function, what it does."""
+    if low == top:
+        comment = f"sum + k * x / 2^{low}, the quotient rounded toward zero"
+        return f"static inline int32_t {name}(int32_t sum, int32_t k, int32_t x)", comment
+    comment = "sum + k * x / 2^s, the quotient rounded toward zero"
+    return f"static inline int32_t {name}(int32_t sum, int32_t k, int32_t x, int s)", comment
+
+
+def _upper(low: int, top: int, up: int) -> str:
+    """The high form, for any s up to 32 - up."""
+    x = f"x * {1 << up}" if up else "x"
+    if low != top:
+        return f"add_high(sum, k * ((int32_t)1 << ({32 - up} - s)), {x})"
+    power = 32 - low - up
+    return f"add_high(sum, {f'k * {1 << power}' if power else 'k'}, {x})"
 
 
 SPLIT_WHY = """\
    Without a long multiply: k * x = high * 2^i + low; as |k| < 2^15, both fit 32 bits. A shift
    rounds down; a negative product gets 2^s - 1 more before it, so that it rounds up."""
 
-
-def _split_at(shift: int) -> str:
-    """The upper part of x gives whole quotients."""
-    mask = (1 << shift) - 1
-    return (
-        f"    const int32_t high = k * shift_floor(x, {shift}), low = k * (x & {mask});\n"
-        f"    return sum + (high + shift_floor(low + (sign & {mask}), {shift}));\n"
-    )
+_HALVES = "    const int32_t high = k * shift_floor(x, 16), low = k * (x & 65535);\n"
 
 
-HALVES = "    const int32_t high = k * shift_floor(x, 16), low = k * (x & 65535);\n"
-
-
-def _below_16(s: str) -> str:
-    mask = f"(((int32_t)1 << {s}) - 1)"
-    up = f"((int32_t)1 << (16 - {s}))"
-    return f"{HALVES}    return sum + (high * {up} + shift_floor(low + (sign & {mask}), {s}));\n"
-
-
-def _above_16(s: str) -> str:
+def _halves(low: int, top: int) -> str | None:
+    """The form of 32-bit products; None where s lies on both sides of 16."""
+    s = str(low) if low == top else "s"
+    if low == top and top <= 16:
+        # Where the upper part of x begins at s, its product is a whole quotient.
+        mask = (1 << low) - 1
+        return (
+            f"    const int32_t high = k * shift_floor(x, {s}), low = k * (x & {mask});\n"
+            f"    return sum + (high + shift_floor(low + (sign & {mask}), {s}));\n"
+        )
+    if top <= 16:
+        return (
+            f"{_HALVES}    return sum + (high * ((int32_t)1 << (16 - s))\n"
+            "        + shift_floor(low + (sign & (((int32_t)1 << s) - 1)), s));\n"
+        )
+    if low < 16:
+        return None
     mask = f"(((int32_t)1 << ({s} - 16)) - 1)"
     return (
-        f"{HALVES}    const int32_t carried = shift_floor(low + (sign & 65535), 16);\n"
+        f"{_HALVES}    const int32_t carried = shift_floor(low + (sign & 65535), 16);\n"
         f"    return sum + shift_floor(high + (sign & {mask}) + carried, {s} - 16);\n"
     )
-
-
-def _times(name: str, up: int) -> str:
-    return f"{name} * {1 << up}" if up else name
