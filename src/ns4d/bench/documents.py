@@ -6,17 +6,16 @@ of them; a test compares, so a figure in a document is always one that a record 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ns4d.bench import streaming_tables
+from ns4d.bench import loihi2_documents, streaming_tables
 from ns4d.bench.fine_tuning_table import fine_tuning_table
+from ns4d.bench.records import read_record
 from ns4d.bench.sweep_report import sweep_table
 from ns4d.bench.tables import Table, percent
-from ns4d.errors import DataError
 from ns4d.storage import write_atomically
 
 DOCUMENTS = (
@@ -25,6 +24,7 @@ DOCUMENTS = (
     "docs/training.md",
     "docs/quantization.md",
     "docs/fine_tuning.md",
+    "docs/loihi2.md",
 )
 BLOCK = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 MEBIBYTE = 1 << 20
@@ -34,7 +34,7 @@ def accuracy_table(results: Path) -> Table:
     """Float and integer accuracy of every program that was evaluated."""
     rows = []
     for path in sorted(results.glob("*/record*.json"), key=lambda path: path.with_suffix("")):
-        record = _read(path)
+        record = read_record(path)
         figures, recipe = record["figures"], record["recipe"]
         rows.append(
             (
@@ -75,25 +75,25 @@ def step_table(results: Path) -> Table:
             f"{cost['memory'] / MEBIBYTE:.0f}",
             f"{cost['memory_fraction']:.2f}×",
         )
-        for cost in _read(results / "training_step.json")["training_step"]
+        for cost in read_record(results / "training_step.json")["training_step"]
     )
     columns = ("network", "device", "variant", "ms/step", "faster", "MiB", "of the memory")
     return Table("One training step", columns, rows)
 
 
 def _streaming(table: Callable[[Mapping[str, Any]], Table]) -> Callable[[Path], Table]:
-    return lambda results: table(_read(results / "streaming.json"))
+    return lambda results: table(read_record(results / "streaming.json"))
 
 
 def widths_table(results: Path) -> Table:
     """Accuracy of smnist at the widths of a sweep."""
-    return sweep_table(_read(results / "sweep_smnist.json"))
+    return sweep_table(read_record(results / "sweep_smnist.json"))
 
 
 def tuned_table(results: Path) -> Table:
     """Accuracy of fine-tuned programs before, after."""
     paths = sorted(results.glob("*/record-qaft-*.json"))
-    return fine_tuning_table(_read(path) for path in paths)
+    return fine_tuning_table(read_record(path) for path in paths)
 
 
 TABLES: Mapping[str, Callable[[Path], Table]] = {
@@ -102,6 +102,7 @@ TABLES: Mapping[str, Callable[[Path], Table]] = {
     "sweep": widths_table,
     "fine-tuning": tuned_table,
     **{name: _streaming(table) for name, table in streaming_tables.TABLES.items()},
+    **loihi2_documents.TABLES,
 }
 
 
@@ -136,18 +137,6 @@ def rewrite_documents(root: Path) -> list[Path]:
             write_atomically(path, new.encode())
             changed.append(path)
     return changed
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(
-            str(path),
-            expected="a JSON record",
-            got=str(error),
-            fix="Write it with `ns4d evaluate … --record` or `ns4d bench`.",
-        ) from error
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ class Origin(Enum):
     PUBLISHED = "published"
     ASSUMED = "assumed"
     PROVED = "proved"
+    STATED = "as stated in each row"
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from ns4d.cli import programs
 from ns4d.cli import exporting
 from ns4d.cli import importing
 from ns4d.cli import chip
+from ns4d.cli import simulation
 from ns4d.cli import measuring
 # isort: on
 
@@ -21,5 +22,6 @@ __all__ = [
     "measuring",
     "programs",
     "quantization",
+    "simulation",
     "training",
 ]

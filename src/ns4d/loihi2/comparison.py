@@ -1,4 +1,4 @@
-"""The systems of the paper's comparison as data, and what stands beside them from elsewhere.
+"""The systems of the paper's comparison as data, with rows of ours beside them.
 
 Its two tables ask different things. Token by token, the next token comes when the last one is done;
 sample by sample, whole sequences are known beforehand. The energy-delay product is energy times
@@ -70,11 +70,11 @@ def published(name: str, item: Item, energy_j: float, latency_s: float, per_s: f
 
 
 PAPER_ROWS: tuple[Row, ...] = (
-    published("Loihi 2, fall-through", Item.TOKEN, 16e-6, 66e-6, 15_260.0),
-    published("Jetson Orin Nano, recurrent", Item.TOKEN, 16.11e-3, 4.98e-3, 201.0),
-    published("Loihi 2, pipelined", Item.SAMPLE, 10.36e-3, 12.74e-3, 80.0),
-    published("Jetson Orin Nano, convolution, batch 1", Item.SAMPLE, 26.89e-3, 6.33e-3, 158.0),
-    published("Jetson Orin Nano, convolution, batch 64", Item.SAMPLE, 0.961e-3, 8.476e-3, 7_550.0),
+    published("Loihi 2", Item.TOKEN, 16e-6, 66e-6, 15_260.0),
+    published("Orin Nano, recurrent", Item.TOKEN, 16.11e-3, 4.98e-3, 201.0),
+    published("Loihi 2", Item.SAMPLE, 10.36e-3, 12.74e-3, 80.0),
+    published("Orin Nano, convolution, batch 1", Item.SAMPLE, 26.89e-3, 6.33e-3, 158.0),
+    published("Orin Nano, convolution, batch 64", Item.SAMPLE, 0.961e-3, 8.476e-3, 7_550.0),
 )
 ITEM_OF: Mapping[Mode, Item] = MappingProxyType(
     {Mode.FALL_THROUGH: Item.TOKEN, Mode.PIPELINED: Item.SAMPLE}
@@ -83,7 +83,8 @@ ITEM_OF: Mapping[Mode, Item] = MappingProxyType(
 
 def published_for(mode: Mode) -> Row:
     """The paper's row of Loihi 2 in this mode."""
-    return next(row for row in PAPER_ROWS if row.name == f"Loihi 2, {mode.value}")
+    item = ITEM_OF[mode]
+    return next(row for row in PAPER_ROWS if row.name == "Loihi 2" and row.item is item)
 
 
 def simulated(found: Estimate, board: bool = False) -> Row:
@@ -91,12 +92,10 @@ def simulated(found: Estimate, board: bool = False) -> Row:
 
     Args:
         found: The run.
-        board: Whether static power is that measured on boards.
+        board: Whether static power is that measured on boards, not the fitted one.
     """
     mode, tokens = found.timing.mode, found.timing.work.tokens
-    name = f"Loihi 2 model, {mode.value}"
-    if board:
-        name += ", static power of boards"
+    name = "our model, power of boards" if board else "our model"
     if mode is Mode.FALL_THROUGH:
         energy = found.board_token_j if board else found.token_j
         return Row(name, Item.TOKEN, SIMULATED, energy, found.token_s, found.token_s.inverse)

@@ -1,4 +1,4 @@
-"""What the chip takes for its work, in seconds, joules and bits. Every cost is a `Fact`.
+"""What the chip takes for its work: seconds, joules, bits. Every cost is a `Fact`.
 
 Four of them are fitted to the published figures of one network, given the others; the record of
 that fit is `benchmarks/results/loihi2_calibration.json`, and a test repeats it. The others are

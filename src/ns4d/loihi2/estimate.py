@@ -1,4 +1,4 @@
-"""Times and energies of a run with the range in which they may lie.
+"""What a run takes, with the range in which that may lie.
 
 The value comes from `COSTS`. The range is that of all `CORNERS`: whole sets of costs, each of which
 meets the published figures, so it says what these figures leave open. That another placement can

@@ -1,13 +1,13 @@
 """Published figures that the model was not fitted to: what it is judged by.
 
-Where a figure is known to this project from a collection of facts only, the source says so.
+Where a figure is known to this project at second hand only, the source says so.
 """
 
 from __future__ import annotations
 
 from ns4d.loihi2.fact import Fact, Tag
 
-COLLECTED = "published measurement, as collected in the issue that asked for this model"
+COLLECTED = "published measurement, known at second hand"
 
 BOARD_STATIC_W = Fact(0.255, "W", f"static power of boards, {COLLECTED}", Tag.MEASURED, 0.23, 0.28)
 IZHIKEVICH_S = Fact(
@@ -38,5 +38,9 @@ LEAST_STEP_S = Fact(
     200e-9,
 )
 SAMPLES_PER_S = Fact(
-    80, "samples/s", "arXiv 2409.15022: pipelined, sCIFAR", Tag.PUBLISHED, 79.5, 80.5
+    80.0, "samples/s", "arXiv 2409.15022: pipelined, sCIFAR", Tag.PUBLISHED, 79.5, 80.5
 )
+# Sparse S5 of arXiv 2502.01330, token by token: against the dense one on an Orin Nano.
+SPARSE_S5_GROUPS = Fact(11.0, "neuron groups", "arXiv 2502.01330", Tag.PUBLISHED)
+SPARSE_S5_FASTER = Fact(42.0, "times", "arXiv 2502.01330", Tag.PUBLISHED)
+SPARSE_S5_FRUGAL = Fact(149.0, "times", "arXiv 2502.01330", Tag.PUBLISHED)

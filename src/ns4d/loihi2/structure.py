@@ -1,4 +1,4 @@
-"""A network as sizes alone, for questions of the kind "what if": placed and priced, never trained.
+"""A network as sizes alone, for questions of the kind "what if": placed, priced, never trained.
 
 The placement needs a program, so one is built with the sizes and with all weights at one. The work
 then follows from how many messages are non-zero, which is given rather than counted: each synapse

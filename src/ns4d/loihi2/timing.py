@@ -1,4 +1,4 @@
-"""How long the steps of the chip take, and what they wait for.
+"""How long the steps of the chip take; what they wait for.
 
     T_step = F + max( max over cores Σ (updates·t + synops·t_s),  max over links bits / rate )   (1)
 

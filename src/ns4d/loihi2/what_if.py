@@ -1,4 +1,4 @@
-"""What a designer asks: how latency and energy move when one thing about the network changes."""
+"""What a designer asks: what changes when one thing about the network does."""
 
 from __future__ import annotations
 
