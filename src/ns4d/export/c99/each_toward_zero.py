@@ -7,7 +7,7 @@ from jaxtyping import Int64
 
 from ns4d.export.c99 import primitives
 from ns4d.export.c99.bounds import NeuronBounds
-from ns4d.export.c99.pieces import Pieces, saturation
+from ns4d.export.c99.pieces import ONE_DRIVE, Pieces, saturation
 from ns4d.export.c99.primitives import Primitive
 from ns4d.export.c99.quotients import Quotient, choose_quotient
 from ns4d.export.c99.scalars import INT32_MAX, sum_type
@@ -98,11 +98,7 @@ def _drive(
         b, needs = _once(
             node.b_re, "b", "b_shift", node.b_shift, bounds.message, bounds.update, channels
         )
-        return (
-            [f"const {kind} drive = {b}; /* b is real, the same for every mode */"],
-            ("drive", "0"),
-            needs,
-        )
+        return [ONE_DRIVE, f"const {kind} drive = {b};"], ("drive", "0"), needs
     b = np.concatenate([node.b_re, node.b_im], axis=1)
     drive = choose_quotient(b, bounds.message, node.b_shift, bounds.update)
     shift = _shift(channels, "b")

@@ -11,7 +11,7 @@ from ns4d.engines import Reference
 from ns4d.errors import RangeError
 from ns4d.export.c99.comments import string
 from ns4d.export.c99.header import public_values
-from ns4d.export.c99.tables import filled
+from ns4d.export.c99.layout import filled
 from ns4d.export.c99.templates import filled_in
 from ns4d.export.c99.unit import Unit
 from ns4d.program.tokens import admit_tokens

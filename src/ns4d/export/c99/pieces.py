@@ -26,6 +26,9 @@ class Pieces:
     primitives: tuple[Primitive, ...]
 
 
+ONE_DRIVE = "/* b is real and the same for every mode. */"
+
+
 def saturation(largest: int) -> list[str]:
     """(d) for `next_re`, `next_im`, both 32 bits wide, by one test that is almost never true."""
     either = f"((uint32_t)next_re + {largest}u) | ((uint32_t)next_im + {largest}u)"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ns4d.export.c99.function import Function
 from ns4d.export.c99.header import public_values
+from ns4d.export.c99.layout import wrapped
 from ns4d.export.c99.primitives import definitions
 from ns4d.export.c99.templates import filled_in, template
 from ns4d.export.c99.unit import Unit
@@ -17,9 +18,16 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 def source(unit: Unit) -> str:
     """The text of `<name>.c`."""
     primitives = definitions(each for f in unit.functions for each in f.primitives)
-    functions = ("".join(f"{line}\n" for line in f.lines) for f in unit.functions)
+    # Names are put in before the lines are measured.
+    named = [
+        [line.replace("COMPLEX", f"{unit.name}_complex") for line in f.lines]
+        for f in unit.functions
+    ]
+    functions = (
+        "".join(f"{short}\n" for line in lines for short in wrapped(line)) for lines in named
+    )
     buffers = (f"{_buffer(k)}[{length}]" for k, length in enumerate(unit.buffers.lengths))
-    text = filled_in(
+    return filled_in(
         "model.c",
         {
             **public_values(unit),
@@ -31,7 +39,6 @@ def source(unit: Unit) -> str:
             "calls": "".join(f"    {line}\n" for line in _calls(unit)),
         },
     )
-    return text.replace("COMPLEX", f"{unit.name}_complex")
 
 
 def constants(unit: Unit) -> str:

@@ -7,7 +7,7 @@ from jaxtyping import Int64
 
 from ns4d.export.c99 import primitives
 from ns4d.export.c99.bounds import NeuronBounds
-from ns4d.export.c99.pieces import Pieces, saturation
+from ns4d.export.c99.pieces import ONE_DRIVE, Pieces, saturation
 from ns4d.export.c99.primitives import SPLIT_FACTOR_MAX, Primitive
 from ns4d.export.c99.scalars import INT32, INT32_MAX, INT64, CType, sum_type
 from ns4d.export.c99.tables import Table
@@ -92,7 +92,9 @@ def pieces(
     c_re = outer.product(modes.value("c_re", "mode->"), c, "next_re", bounds.state)
     c_im = outer.product(modes.value("minus_c_im", "mode->"), c, "next_im", bounds.state)
     d = outer.product(channels.value("d", "k->"), (node.d,), "in", bounds.message)
-    total = f"{outer.raised('y', 'c_up')} + {outer.raised(d, 'd_up')} + {outer.half('out_shift')}"
+    total = f"{outer.raised('y', 'c_up')} + {outer.raised(d, 'd_up')}"
+    if (half := outer.half("out_shift")) != "0":
+        total += f" + {half}"
     v = outer.shifted(total, "out_shift", bounds.v)
     clips = ()
     if bounds.saturates:
@@ -118,7 +120,7 @@ def _starts(
     if node.has_one_drive:
         drive = inner.product(channels.value("b", "k->"), b, "in", bounds.message)
         text = f"const {inner.kind.name} drive = {inner.raised(drive, 'b_up')} + {half};"
-        return [*lines, f"{text} /* b is real, the same for every mode */"], ("drive", half)
+        return [*lines, ONE_DRIVE, text], ("drive", half)
     drives = (
         inner.raised(
             inner.product(modes.value(f"b_{part}", "mode->"), b, "in", bounds.message), "b_up"

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 
 import numpy as np
 from jaxtyping import Int64
 
+from ns4d.export.c99.layout import filled
 from ns4d.export.c99.scalars import CType, narrowest
-
-WIDTH = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,8 +65,10 @@ class Table:
         if not self.members:
             return
         yield f"/* {self.what} */"
-        members = " ".join(f"{kind.name} {name};" for name, kind in self.members.items())
-        yield f"static const struct {self.name}_row {{ {members} }} {self.name}[{self.rows}] = {{"
+        yield f"static const struct {self.name}_row {{"
+        for kind, members in groupby(self.members, self.members.__getitem__):
+            yield f"    {kind.name} {', '.join(members)};"
+        yield f"}} {self.name}[{self.rows}] = {{"
         values = np.stack([self.columns[name] for name in self.members], axis=1)
         for start in range(0, self.rows, self.rows_per_group):
             group = values[start : start + self.rows_per_group]
@@ -121,14 +123,3 @@ def channel(table: Table, index: str) -> list[str]:
 def literal(value: int) -> str:
     """An integer as C reads it, in brackets if negative."""
     return f"({value})" if value < 0 else str(value)
-
-
-def filled(items: list[str]) -> Iterator[str]:
-    """Items with a comma each, as many to a line as fit."""
-    line = "   "
-    for item in items:
-        if len(line) + len(item) + 2 > WIDTH:
-            yield line
-            line = "   "
-        line += f" {item},"
-    yield line

@@ -1,5 +1,5 @@
-/* Streams a test vector through $name, prints the decision, and compares every score with the one that
-   the reference engine of ns4d gave. */
+/* Streams a test vector through $name, prints the decision, and compares every
+   score with that of the reference engine of ns4d. */
 #include <stdio.h>
 
 #include "$name.h"

@@ -1,5 +1,5 @@
-/* $name: a function per node, which ${name}_step runs in order. The numbers of equations are those of
-   docs/numerics.md of ns4d. */
+/* $name: a function per node, which ${name}_step runs in order. Numbers of
+   equations are those of docs/numerics.md of ns4d. */
 #include "$name.h"
 #include "${name}_constants.h"
 

@@ -67,9 +67,9 @@ static inline int64_t product_long(int32_t k, int32_t x)
 }
 
 /* sum + k * x / 2^32, the quotient rounded toward zero, as C's division rounds. In assembly: the
-   upper half of a negative product is its floor, one too low unless the lower half is 0. The sign of
-   the upper half, spread over 32 bits, is 2^32 - 1 then; added to the lower half, it carries unless
-   that is 0, and the carry is added with the upper half. */
+   upper half of a negative product is its floor, one too low unless the lower half is 0. The sign
+   of the upper half, spread over 32 bits, is 2^32 - 1 then; added to the lower half, it carries
+   unless that is 0, and the carry is added with the upper half. */
 static inline int32_t add_high(int32_t sum, int32_t k, int32_t x)
 {
 #if defined(NS4D_DSP)
