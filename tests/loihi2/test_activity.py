@@ -87,7 +87,7 @@ def operations(program: Program, population: Population, heard: np.ndarray, sent
     return heard.reshape(len(heard), node.inputs, node.modes).sum(axis=2)
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(st.data(), st.sampled_from(Mode))
 def test_counts_equal_a_recount(data, mode):
     program = data.draw(programs())
@@ -109,7 +109,7 @@ def test_a_recount_finds_a_wrong_count():
     assert (recount(activity, u)[1] != activity.synops).sum() == 1
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(st.data())
 def test_work_never_exceeds_the_synapses(data):
     program = data.draw(programs())

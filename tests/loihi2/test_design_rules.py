@@ -134,7 +134,7 @@ def test_unrounded_sums_are_wider_by_the_bits_that_rounding_drops(shift):
     assert spikes[1] <= sums[1] <= spikes[1] + 2, "three modes add up to two bits"
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(st.data())
 def test_no_spike_is_wider_than_proved(data):
     program = data.draw(programs())

@@ -82,7 +82,7 @@ def test_sums_of_linear_layers_are_those_of_the_certificate(arithmetic):
     assert sum_bits(program, 3) == signed_bits(6 * 1000)
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(programs())
 def test_no_part_of_a_sum_is_wider_than_the_sum(program):
     for found in populations(program):
@@ -90,7 +90,7 @@ def test_no_part_of_a_sum_is_wider_than_the_sum(program):
             assert payload_bits(program, found) <= sum_bits(program, found.node)
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(programs())
 def test_rounded_programs_send_what_accumulators_hold(program):
     """So `loihi2`, with accumulators of 24 bits, never needs spikes of more than 24."""

@@ -58,7 +58,7 @@ def test_the_trained_program_takes_31_cores(repository):
     assert len(place(program).cores) == 31
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(programs())
 def test_every_neuron_is_placed_once_and_loads_sum_up(program):
     placement = place(program, CROWDED)
@@ -72,7 +72,7 @@ def test_every_neuron_is_placed_once_and_loads_sum_up(program):
     assert sum(len(slices) for slices in placement.on_core.values()) == len(placement.slices)
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(programs())
 def test_parts_of_a_population_differ_by_one_neuron_at_most(program):
     placement = place(program, CROWDED)
@@ -85,7 +85,7 @@ def test_parts_of_a_population_differ_by_one_neuron_at_most(program):
             assert len(sizes) == -(-population.neurons // 4)
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(programs())
 def test_groups_share_no_core(program):
     placement = place(program, CROWDED)
@@ -98,7 +98,7 @@ def test_groups_share_no_core(program):
     assert set(of_core) == set(placement.cores)
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(SIZES, st.integers(0, 1))
 def test_cores_grow_with_channels_and_modes(sizes, more_channels):
     channels, modes, layers, inputs = sizes
@@ -108,7 +108,7 @@ def test_cores_grow_with_channels_and_modes(sizes, more_channels):
     assert len(few.cores) <= len(many.cores)
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(SIZES, st.integers(0, 40), st.integers(0, 20))
 def test_more_cores_never_make_the_fullest_one_fuller(sizes, cores, more):
     channels, modes, layers, inputs = sizes

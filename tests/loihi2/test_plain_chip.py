@@ -35,7 +35,7 @@ def by_stage(found, counts: np.ndarray) -> np.ndarray:
     return summed
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(st.data(), st.sampled_from(Mode))
 def test_scores_state_and_work_are_those_of_the_plain_chip(data, mode):
     program = data.draw(programs())
@@ -53,7 +53,7 @@ def test_scores_state_and_work_are_those_of_the_plain_chip(data, mode):
         assert synops[token, stage] == chip.synops[token, stage]
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(st.data(), st.sampled_from(Mode))
 def test_time_runs_as_the_mode_says(data, mode):
     program = data.draw(programs())
@@ -63,7 +63,7 @@ def test_time_runs_as_the_mode_says(data, mode):
     assert max(step for step, _, _ in chip.acted) == chip.steps - 1
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(st.data(), st.sampled_from(Mode))
 def test_every_population_acts_once_per_token_in_order(data, mode):
     program = data.draw(programs())

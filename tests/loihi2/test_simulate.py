@@ -43,7 +43,7 @@ from program_strategies import messages, programs, random_program
 MODES = pytest.mark.parametrize("mode", Mode)
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(st.data(), st.sampled_from(Mode))
 def test_scores_and_state_are_those_of_the_reference(data, mode):
     program = data.draw(programs())
@@ -56,7 +56,7 @@ def test_scores_and_state_are_those_of_the_reference(data, mode):
     assert found.mode is mode
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(st.data())
 def test_both_modes_do_the_same_work(data):
     program = data.draw(programs())
@@ -68,7 +68,7 @@ def test_both_modes_do_the_same_work(data):
     assert one.spikes.shape == (len(u), len(placement.slices))
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(st.data(), st.sampled_from(Mode))
 def test_a_run_goes_on_from_a_state(data, mode):
     program = data.draw(programs())
@@ -197,7 +197,7 @@ class TestSkips:
 class TestLayout:
     """Synapses one by one are those that placement counts."""
 
-    @settings(max_examples=12)
+    @settings(max_examples=8)
     @given(programs())
     def test_pairs_are_the_synapses(self, program):
         for target in populations(program):
@@ -210,7 +210,7 @@ class TestLayout:
             counted = np.bincount(heard, minlength=target.neurons)
             assert counted.tolist() == synapses_in(program, target).tolist()
 
-    @settings(max_examples=12)
+    @settings(max_examples=8)
     @given(programs())
     def test_fans_hold_every_synapse_once(self, program):
         placement = place(program, crowded(3, 7))

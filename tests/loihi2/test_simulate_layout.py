@@ -34,7 +34,7 @@ def words(layout: Layout, row: np.ndarray, count: int) -> np.ndarray:
     return layout.words[row[s.WORDS] : row[s.WORDS] + count]
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(programs())
 def test_every_parameter_stands_where_the_row_says(program):
     layout = laid(program)
@@ -79,7 +79,7 @@ def test_roundings_are_those_of_the_profile(arithmetic):
     assert not table[~descaled, s.HALF_UP].any()
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(programs())
 def test_places_in_arrays_do_not_overlap(program):
     layout = laid(program)
@@ -98,7 +98,7 @@ def test_places_in_arrays_do_not_overlap(program):
     assert layout.slices == table[:, s.SLICES].sum()
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(programs())
 def test_groups_of_senders_are_as_long_as_they_can_be(program):
     """Neighbours are in one group exactly if each slice hears them by as many synapses."""
@@ -132,7 +132,7 @@ def test_a_placement_is_laid_out_once():
 
 
 class TestStreams:
-    @settings(max_examples=15)
+    @settings(max_examples=8)
     @given(st.data())
     def test_states_survive_the_way_there_and_back(self, data):
         program = data.draw(programs())
