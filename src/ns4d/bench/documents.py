@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ns4d.bench import loihi2_documents, streaming_tables
+from ns4d.bench import loihi2_documents, reproduction_documents, streaming_tables
 from ns4d.bench.fine_tuning_table import fine_tuning_table
 from ns4d.bench.records import read_record
 from ns4d.bench.sweep_report import sweep_table
@@ -25,6 +25,7 @@ DOCUMENTS = (
     "docs/quantization.md",
     "docs/fine_tuning.md",
     "docs/loihi2.md",
+    "docs/results.md",
 )
 BLOCK = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 MEBIBYTE = 1 << 20
@@ -103,6 +104,7 @@ TABLES: Mapping[str, Callable[[Path], Table]] = {
     "fine-tuning": tuned_table,
     **{name: _streaming(table) for name, table in streaming_tables.TABLES.items()},
     **loihi2_documents.TABLES,
+    **reproduction_documents.TABLES,
 }
 
 

@@ -10,6 +10,7 @@ from ns4d.cli import exporting
 from ns4d.cli import importing
 from ns4d.cli import chip
 from ns4d.cli import simulation
+from ns4d.cli import reproducing
 from ns4d.cli import measuring
 # isort: on
 
@@ -22,6 +23,7 @@ __all__ = [
     "measuring",
     "programs",
     "quantization",
+    "reproducing",
     "simulation",
     "training",
 ]

@@ -1,0 +1,131 @@
+"""All of `ns4d reproduce`: choose the models, train them again if asked, measure, write."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ns4d.bench.documents import to_markdown
+from ns4d.bench.fine_tune import fine_tune_run
+from ns4d.bench.report import write_report
+from ns4d.bench.reproduction import reproduce
+from ns4d.bench.reproduction_report import report, tables
+from ns4d.bench.runs import LoadedRun, evaluate_run, load_run, provenance, write_record
+from ns4d.bench.shelve import shelve
+from ns4d.bench.tables import Table
+from ns4d.data import load_task
+from ns4d.errors import ConfigError
+from ns4d.numerics import PROFILES, Arithmetic
+from ns4d.program import Program, load, save
+from ns4d.quantize import post_training_quantize
+from ns4d.storage import write_atomically
+from ns4d.train import train
+from ns4d.train.recipe import Recipe
+from ns4d.train.settings import from_plain
+from ns4d.zoo import Entry, find, names
+
+
+@dataclass(frozen=True, eq=False)
+class Done:
+    """What was written.
+
+    Args:
+        records: One per model, as JSON values.
+        tables: Made from them.
+        report: The HTML page.
+        markdown: The same tables as text.
+    """
+
+    records: list[dict[str, Any]]
+    tables: tuple[Table, ...]
+    report: Path
+    markdown: Path
+
+
+def chosen(task: str | None) -> list[Entry]:
+    """The shipped models of a task, or all.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    entries = [find(name) for name in names()]
+    found = [entry for entry in entries if task is None or entry.card.task == task]
+    if not found:
+        tasks = sorted({entry.card.task for entry in entries})
+        raise ConfigError(
+            "--task",
+            expected=f"one of {', '.join(tasks)}",
+            got=repr(task),
+            fix="Leave it out to take all models.",
+        )
+    return found
+
+
+def reproduce_all(
+    entries: Sequence[Entry],
+    out: Path,
+    data_dir: Path | None,
+    quick: bool,
+    progress: Callable[[int, int], None],
+    say: Callable[[str], None],
+) -> Done:
+    """Measure models again; write a record per model, the tables, the report.
+
+    Args:
+        entries: The models.
+        out: Folder of what is written.
+        data_dir: As in `ns4d.data.load_task`.
+        quick: Some test sequences only; the tables say so.
+        progress: Called with the sequences streamed and their total.
+        say: Called with a line per model.
+    """
+    records = []
+    for entry in entries:
+        say(f"{entry.name}: accuracy, engines, chip, this machine")
+        records.append(reproduce(entry, data_dir, quick, progress).plain())
+        text = json.dumps(records[-1], indent=1) + "\n"
+        write_atomically(out / f"{entry.name}.json", text.encode())
+    made = tables(records)
+    page, markdown = out / "report.html", out / "results.md"
+    write_report(report(records, {entry.name: entry.folder for entry in entries}), page)
+    text = "\n".join(f"## {table.title}\n\n{to_markdown(table)}" for table in made)
+    write_atomically(markdown, text.encode())
+    return Done(records, made, page, markdown)
+
+
+def retrain(entry: Entry, shelf: Path, data_dir: Path | None, device: torch.device) -> Entry:
+    """Make a model again from nothing but its card: train, quantize, evaluate, shelve.
+
+    Args:
+        entry: The shipped model.
+        shelf: Where the new one goes, its run below `runs`; a training found there goes on.
+        data_dir: As in `ns4d.data.load_task`.
+        device: Where to train.
+    """
+    card = entry.card
+    recipe = from_plain(Recipe, card.recipe)
+    folder = shelf / "runs" / entry.name
+    train(recipe, load_task(recipe.task, data_dir, recipe.permutation), folder, device=device)
+    run = load_run(folder, data_dir)
+    program = _quantized(entry, folder, run, device)
+    path, record = folder / "program.ns4d", folder / "record.json"
+    save(program, path)
+    write_record(record, folder, run, evaluate_run(run, path))
+    return Entry(entry.name, shelve(entry.name, folder, path, record, shelf, data_dir))
+
+
+def _quantized(entry: Entry, folder: Path, run: LoadedRun, device: torch.device) -> Program:
+    arithmetic: Arithmetic = load(entry.program).arithmetic
+    assert arithmetic.name in PROFILES or entry.card.fine_tuned
+    if not entry.card.fine_tuned:
+        origin = provenance(run.network, run.recipe)
+        return post_training_quantize(run.network, run.dataset, arithmetic, provenance=origin)
+    tuning = entry.card.fine_tuning
+    epochs = tuning["training"]["schedule"]["epochs"]
+    program, _ = fine_tune_run(folder, run, arithmetic, epochs, tuning["sequences"], device)
+    return program

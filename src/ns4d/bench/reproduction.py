@@ -1,0 +1,183 @@
+"""`ns4d reproduce`: a shipped model measured again: accuracy, bits, model of the chip, this CPU.
+
+Everything is computed from the files of the package and the official data; the card's figures are
+only compared with what comes out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ns4d.bench.environment import environment
+from ns4d.bench.loihi2_cpu import cpu_rows
+from ns4d.bench.loihi2_run import Run
+from ns4d.bench.loihi2_run import run as run_on_chip
+from ns4d.bench.runs import LoadedRun, evaluate_run, load_run
+from ns4d.bench.verify import verify
+from ns4d.errors import DataError
+from ns4d.loihi2.chip import SYSTEMS
+from ns4d.loihi2.comparison import Item, Row, simulated
+from ns4d.loihi2.estimate import Span
+from ns4d.loihi2.mode import Mode
+from ns4d.program import Program, load
+from ns4d.zoo import Entry
+
+QUICK = 500
+
+
+@dataclass(frozen=True, eq=False)
+class Reproduction:
+    """What came out for one model.
+
+    Args:
+        entry: The model.
+        figures: Of `ns4d evaluate`.
+        quick: Whether only the first `QUICK` test sequences were taken.
+        engines: Engine -> how many integers equal the reference's, by `ns4d verify`.
+        chip: A test sequence on the model of Loihi 2.
+        cpu: The same work on this machine.
+    """
+
+    entry: Entry
+    figures: dict[str, Any]
+    quick: bool
+    engines: dict[str, int]
+    chip: Run
+    cpu: tuple[Row, ...]
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """Simulated, then measured, for the tables of latency and energy."""
+        return (*(simulated(self.chip.estimates[mode]) for mode in Mode), *self.cpu)
+
+    def plain(self) -> dict[str, Any]:
+        """For a record in JSON, from which all tables are made."""
+        return {
+            "model": self.entry.name,
+            "quick": self.quick,
+            "figures": self.figures,
+            "equal_integers": self.engines,
+            "cores": len(self.chip.simulation.activity.placement.cores),
+            "rows": [plain_row(row) for row in self.rows],
+            "environment": environment(),
+        }
+
+
+def plain_row(row: Row) -> dict[str, Any]:
+    """A row as JSON values."""
+    spans = {
+        name: None if span is None else asdict(span)
+        for name, span in (
+            ("energy_j", row.energy_j),
+            ("latency_s", row.latency_s),
+            ("per_s", row.per_s),
+        )
+    }
+    return {"name": row.name, "item": row.item.value, "origin": row.origin, **spans}
+
+
+def row_of(plain: Mapping[str, Any]) -> Row:
+    """The inverse of `plain_row`."""
+    energy = plain["energy_j"]
+    return Row(
+        plain["name"],
+        Item(plain["item"]),
+        plain["origin"],
+        None if energy is None else Span(**energy),
+        Span(**plain["latency_s"]),
+        Span(**plain["per_s"]),
+    )
+
+
+def reproduce(
+    entry: Entry,
+    data_dir: Path | None,
+    quick: bool,
+    progress: Callable[[int, int], None] | None = None,
+) -> Reproduction:
+    """Measure a model again.
+
+    Args:
+        entry: A model on the shelf.
+        data_dir: As in `ns4d.data.load_task`.
+        quick: Take the first `QUICK` test sequences only, and compare with no card.
+        progress: Called with the sequences streamed and their total.
+
+    Returns:
+        What came out.
+
+    Raises:
+        DataError: The data are missing or altered, a figure differs from the card's, or an
+            engine gave another integer than the reference.
+    """
+    program, run = load(entry.program), load_run(entry.folder, data_dir)
+    if quick:
+        run = _first(run, QUICK)
+    figures = evaluate_run(run, entry.program, progress)
+    if not quick:
+        require_card(entry, figures)
+    return Reproduction(
+        entry,
+        figures,
+        quick,
+        _equal(program, data_dir),
+        _on_chip(program, run),
+        _on_cpu(program, run),
+    )
+
+
+def require_card(entry: Entry, figures: dict[str, Any]) -> None:
+    """Compare the integer figures with the card's: they are the same everywhere, or a bug.
+
+    Float decisions may differ by a rounding on another machine, so they are not compared.
+
+    Raises:
+        DataError: They differ.
+    """
+    card = entry.card
+    got = (figures["test_sequences"], figures["integer_correct"], figures["digest"])
+    wanted = (card.test_sequences, card.integer_correct, card.digest)
+    if got != wanted:
+        raise DataError(
+            f"model '{entry.name}'",
+            expected=f"the card's {wanted[1]} of {wanted[0]}, program {wanted[2][:12]}",
+            got=f"{got[1]} of {got[0]}, program {got[2][:12]}",
+            fix="This is a bug of ns4d or an altered data set; please report it.",
+        )
+
+
+def _first(run: LoadedRun, count: int) -> LoadedRun:
+    test = run.dataset.test
+    some = test.select(np.arange(min(count, len(test))))
+    return replace(run, dataset=replace(run.dataset, test=some))
+
+
+def _equal(program: Program, data_dir: Path | None) -> dict[str, int]:
+    found = verify(program, data_dir)
+    for difference in found.differences():
+        raise DataError(
+            f"program {program.digest[:12]}",
+            expected="the integers of the reference on every engine",
+            got=difference,
+            fix="This is a bug of ns4d; please report it with the program.",
+        )
+    return {each.engine: each.values for each in found.comparisons}
+
+
+def _sample(run: LoadedRun) -> np.ndarray:
+    test = run.dataset.test
+    return test.tokens[0, : test.lengths[0]].astype(np.float64)
+
+
+def _on_chip(program: Program, run: LoadedRun) -> Run:
+    mode, system = Mode.FALL_THROUGH, SYSTEMS["oheo-gulch"]
+    return run_on_chip(program, _sample(run), "test sequence 0", mode, system)
+
+
+def _on_cpu(program: Program, run: LoadedRun) -> tuple[Row, ...]:
+    return cpu_rows(program, _sample(run))

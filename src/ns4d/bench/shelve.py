@@ -1,0 +1,108 @@
+"""Put a trained model on the shelf of the package, with the card that its record allows.
+
+    python -m ns4d.bench.shelve NAME RUN PROGRAM RECORD
+
+RECORD is what `ns4d evaluate RUN --program PROGRAM --record RECORD` wrote, on the whole test part.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from ns4d.bench.loihi2_run import run as run_on_chip
+from ns4d.data import load_task
+from ns4d.errors import DataError
+from ns4d.loihi2.chip import SYSTEMS
+from ns4d.loihi2.mode import Mode
+from ns4d.program import Program, load
+from ns4d.storage import write_atomically
+from ns4d.train.checkpoint import BEST, load_selected
+from ns4d.train.journal import NAME as JOURNAL
+from ns4d.zoo import Card
+from ns4d.zoo.shelf import CARD, PROGRAM, SHELF
+
+
+def shelve(
+    name: str,
+    run: Path,
+    program: Path,
+    record: Path,
+    shelf: Path = SHELF,
+    data_dir: Path | None = None,
+) -> Path:
+    """Copy a program with its network and journal; write the card.
+
+    Args:
+        name: What `ns4d.load` will take.
+        run: Folder of the run that the program was made from.
+        program: The `.ns4d` file.
+        record: Of its evaluation on the whole test part.
+        shelf: Where the folder NAME goes.
+        data_dir: As in `ns4d.data.load_task`: the modelled figures are those of a test sequence.
+
+    Returns:
+        The model's folder.
+
+    Raises:
+        DataError: The record is that of another program, or of less than the test part.
+    """
+    loaded = load(program)
+    card = card_of(loaded, run, json.loads(record.read_text("utf-8")), data_dir)
+    folder = shelf / name
+    folder.mkdir(parents=True, exist_ok=True)
+    for source, target in ((run / BEST, BEST), (run / JOURNAL, JOURNAL), (program, PROGRAM)):
+        write_atomically(folder / target, source.read_bytes())
+    write_atomically(folder / CARD, card.to_json().encode())
+    return folder
+
+
+def card_of(program: Program, run: Path, record: dict[str, Any], data_dir: Path | None) -> Card:
+    """The card of a program whose evaluation is on record."""
+    figures, recipe = record["figures"], load_selected(run).recipe
+    dataset = load_task(recipe.task, data_dir, recipe.permutation)
+    _require("program", program.digest, figures.get("digest"))
+    _require("test sequences", len(dataset.test), figures["test_sequences"])
+    proved = [proof for proof in program.ranges if proof.states is not None]
+    states = sum(proof.states.size for proof in proved if proof.states is not None)
+    tokens = dataset.test.tokens[0, : dataset.test.lengths[0]].astype(float)
+    chip = run_on_chip(program, tokens, "test sequence 0", Mode.FALL_THROUGH, SYSTEMS["oheo-gulch"])
+    through, piped = (chip.estimates[mode] for mode in (Mode.FALL_THROUGH, Mode.PIPELINED))
+    return Card(
+        task=figures["task"],
+        digest=program.digest,
+        parameters=record["parameters"],
+        parameter_bytes=program.parameter_bytes,
+        profile=program.arithmetic.name,
+        fine_tuned=bool(figures.get("fine_tuned")),
+        seed=record["recipe"]["seed"],
+        epochs=record["recipe"]["schedule"]["epochs"],
+        test_sequences=figures["test_sequences"],
+        float_correct=figures["float_correct"],
+        integer_correct=figures["integer_correct"],
+        agreement=figures["agreement"],
+        states_proved=states - sum(proof.may_saturate for proof in proved),
+        states=states,
+        cores=len(chip.simulation.activity.placement.cores),
+        fall_through={"token_s": through.token_s.value, "token_j": through.token_j.value},
+        pipelined={"sample_s": piped.latency_s.value, "sample_j": piped.sample_j.value},
+        recipe=record["recipe"],
+        fine_tuning=record.get("fine_tuning", {}).get("recipe", {}),
+        commit=record["environment"]["commit"],
+    )
+
+
+def _require(what: str, wanted: object, got: object) -> None:
+    if wanted != got:
+        raise DataError(
+            f"record, {what}",
+            expected=str(wanted),
+            got=str(got),
+            fix="Write the record with `ns4d evaluate RUN --program PROGRAM --record RECORD`.",
+        )
+
+
+if __name__ == "__main__":
+    print(shelve(sys.argv[1], *map(Path, sys.argv[2:5])))

@@ -1,0 +1,37 @@
+"""`ns4d models`: a row per model, each cell what the card says."""
+
+from __future__ import annotations
+
+import json
+
+from typer.testing import CliRunner
+
+from ns4d.bench.models_table import models_table
+from ns4d.bench.tables import percent
+from ns4d.cli import app
+from ns4d.zoo import find, names
+
+
+def test_a_row_is_what_the_card_says():
+    entries = [find(name) for name in names()]
+    for row, entry in zip(models_table(entries).rows, entries, strict=True):
+        card = entry.card
+        assert row[0] == entry.name
+        assert row[4:6] == (percent(card.float_accuracy), percent(card.integer_accuracy))
+        assert row[6] == f"{card.states_proved:,}/{card.states:,}"
+
+
+def test_the_command_lists_every_name():
+    shown = CliRunner().invoke(app, ["models"])
+    assert shown.exit_code == 0
+    plain = CliRunner().invoke(app, ["models", "--json"])
+    cards = json.loads(plain.stdout)
+    assert tuple(cards) == names()
+    assert all(cards[name]["digest"] == find(name).card.digest for name in cards)
+
+
+def test_a_name_is_a_program_to_every_command():
+    shown = CliRunner().invoke(app, ["show", "digits-mini"])
+    assert shown.exit_code == 0
+    assert "layer0.s4d" in shown.stdout
+    assert CliRunner().invoke(app, ["show", "digits-maxi"]).exit_code == 1

@@ -1,0 +1,122 @@
+"""`ns4d reproduce`: what comes out is what the shipped files give, compared with their cards."""
+
+from __future__ import annotations
+
+import html
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ns4d.bench.published import ROWS, TASKS
+from ns4d.bench.reproduce import chosen, reproduce_all
+from ns4d.bench.reproduction import QUICK, plain_row, require_card, row_of
+from ns4d.bench.reproduction_report import accuracy_table, cost_rows, models_table, tables
+from ns4d.bench.tables import percent
+from ns4d.errors import ConfigError, DataError
+from ns4d.loihi2.comparison import PAPER_ROWS, Item
+from ns4d.zoo import Card, find
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    out = tmp_path_factory.mktemp("reproduce")
+    lines: list[str] = []
+    found = reproduce_all(
+        [find("digits-mini")], out, None, False, lambda done, total: None, lines.append
+    )
+    assert lines == ["digits-mini: accuracy, engines, chip, this machine"]
+    return found
+
+
+def test_the_figures_are_the_cards(done):
+    (record,) = done.records
+    card = find("digits-mini").card
+    assert record["figures"]["integer_correct"] == card.integer_correct
+    assert record["figures"]["digest"] == card.digest
+    assert record["cores"] == card.cores
+    assert record["quick"] is False
+
+
+def test_every_engine_and_both_modes_of_the_chip_are_compared(done):
+    (record,) = done.records
+    assert {"reference", "native", "loihi2 fall-through", "loihi2 pipelined"} <= {
+        *record["equal_integers"],
+        "reference",
+    }
+    assert all(values > 1000 for values in record["equal_integers"].values())
+
+
+def test_the_files_hold_the_tables(done):
+    text = done.markdown.read_text("utf-8")
+    page = html.unescape(done.report.read_text("utf-8"))
+    for table in done.tables:
+        assert table.title in text
+        assert table.title in page
+    kept = json.loads((done.report.parent / "digits-mini.json").read_text("utf-8"))
+    assert kept == json.loads(json.dumps(done.records[0]))
+
+
+def test_tables_are_made_from_the_record_alone(done):
+    kept = json.loads((done.report.parent / "digits-mini.json").read_text("utf-8"))
+    assert [table.rows for table in tables([kept])] == [table.rows for table in done.tables]
+
+
+def test_published_rows_stand_first(done):
+    rows = accuracy_table(done.records).rows
+    assert [row[0] for row in rows[: len(ROWS)]] == [row.model for row in ROWS]
+    assert [row[-1] for row in rows] == ["published"] * len(ROWS) + ["measured"] * 2
+    assert rows[-1][1 : 1 + len(TASKS)] == ("–",) * len(TASKS)  # no model of the three tasks here
+
+
+def test_ours_is_the_best_model_of_a_task(done):
+    (record,) = done.records
+    figures = record["figures"] | {"task": "smnist"}
+    worse = {"figures": figures | {"integer_accuracy": 0.5, "float_accuracy": 0.5}, "quick": True}
+    table = accuracy_table([{"figures": figures, "quick": False}, worse])
+    assert table.rows[-1][1] == percent(figures["integer_accuracy"])
+    assert "quick" in table.title
+
+
+def test_the_models_table_names_the_program(done):
+    (row,) = models_table(done.records).rows
+    assert row[:2] == ("digits-mini", "loihi2, PTQ")
+
+
+def test_our_costs_stand_beside_the_papers_for_its_task_only(done):
+    assert cost_rows(done.records) == PAPER_ROWS
+    (record,) = done.records
+    ours = {**record, "figures": {**record["figures"], "task": "scifar"}}
+    rows = cost_rows([ours])[len(PAPER_ROWS) :]
+    assert {row.item for row in rows} == set(Item)
+    assert {row.origin for row in rows} == {"simulated", "measured"}
+
+
+@pytest.mark.parametrize("row", PAPER_ROWS)
+def test_a_row_survives_its_record(row):
+    for given in (row, replace(row, energy_j=None)):
+        assert row_of(json.loads(json.dumps(plain_row(given)))) == given
+
+
+@pytest.mark.parametrize("field", ["integer_correct", "test_sequences"])
+def test_another_figure_than_the_cards_is_an_error(done, field):
+    figures = dict(done.records[0]["figures"])
+    figures[field] -= 1
+    with pytest.raises(DataError, match="digits-mini"):
+        require_card(find("digits-mini"), figures)
+
+
+def test_models_are_chosen_by_task():
+    assert [entry.name for entry in chosen("digits")] == ["digits-mini"]
+    assert len(chosen(None)) >= 2
+    with pytest.raises(ConfigError, match=r"digits.*smnist"):
+        chosen("imagenet")
+
+
+def test_a_quick_look_says_so(data_dir: Path, tmp_path):
+    entry = find("smnist-small")
+    found = reproduce_all([entry], tmp_path, data_dir, True, lambda *_: None, lambda line: None)
+    assert found.records[0]["figures"]["test_sequences"] == QUICK
+    assert "quick look" in found.tables[0].title
+    assert isinstance(entry.card, Card)
