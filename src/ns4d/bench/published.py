@@ -1,4 +1,4 @@
-"""Published accuracies on sMNIST, psMNIST and sCIFAR, in percent, on the official test parts.
+"""Published accuracies on the three tasks, in percent, on their official test parts.
 
 Source    the tables of arXiv 2409.15022 and, for the Q-S5 row, of the paper on quantized S5 that it
           compares with. A dash stands where nothing was published.

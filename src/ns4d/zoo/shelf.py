@@ -1,4 +1,4 @@
-"""The models on the shelf, and `load`, which takes a name or a path.
+"""The models on the shelf; `load` takes a name or a path.
 
     models/NAME/program.ns4d         the integer program
                 card.json            see `ns4d.zoo.card`
