@@ -86,7 +86,7 @@ def _moved(fact: Fact, value: float) -> Fact:
 
 
 COSTS = Costs(
-    step_floor_s=Fact(1.295e-6, "s", FIT, Tag.FITTED, 0.7616e-6, 1.514e-6),
+    step_floor_s=Fact(1.295e-6, "s", FIT, Tag.FITTED, 0.7615e-6, 1.514e-6),
     state_update_s=Fact(31.64e-9, "s", FIT, Tag.FITTED, 31.24e-9, 32.82e-9),
     update_s=Fact(
         2.2e-9,
@@ -144,7 +144,7 @@ FITTED_TIMES: Mapping[Ends, tuple[float, float]] = MappingProxyType(
         (0, 0): (1.514e-6, 31.24e-9),
         (0, 1): (1.141e-6, 32.33e-9),
         (1, 0): (1.041e-6, 32.00e-9),
-        (1, 1): (0.7616e-6, 32.82e-9),
+        (1, 1): (0.7615e-6, 32.82e-9),
     }
 )
 # The same of the energies given, of the published energy of a token -> P, e_n of the fit.

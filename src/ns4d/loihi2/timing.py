@@ -83,12 +83,14 @@ class Timing:
     def steady(self) -> slice:
         """The steps that stand for the middle of a stream.
 
-        Fall-through: all steps in which a token is between input and read-out. Pipelined: those in
+        Fall-through: the steps of all tokens but the first and the last, because input and read-out
+        also work for the neighbours; of all tokens if there are no others. Pipelined: those in
         which every stage has a token; the longest one if the stream is too short for any.
         """
-        last, tokens = self.work.last_stage, self.work.tokens
+        last, tokens, each = self.work.last_stage, self.work.tokens, self.work.steps_per_token
         if self.mode is Mode.FALL_THROUGH:
-            return slice(1, 1 + tokens * self.work.steps_per_token)
+            ends = 1 if tokens > 2 else 0
+            return slice(1 + ends * each, 1 + (tokens - ends) * each)
         if tokens > last:
             return slice(last, tokens)
         longest = int(self.step_s.argmax())
@@ -106,8 +108,8 @@ class Timing:
     @property
     def _entries(self) -> int:
         """How many tokens entered in the steady steps."""
-        steps = len(self.step_s[self.steady])
-        return self.work.tokens if self.mode is Mode.FALL_THROUGH else steps
+        every = self.work.steps_per_token if self.mode is Mode.FALL_THROUGH else 1
+        return len(self.step_s[self.steady]) // every
 
 
 def period(work: Work, mode: Mode) -> int:
