@@ -43,7 +43,8 @@ def _unicorn(machine: Machine) -> tuple[Uc, Registers]:
         arguments = (riscv.UC_RISCV_REG_A0, riscv.UC_RISCV_REG_A1, riscv.UC_RISCV_REG_A2)
         registers = Registers(arguments, riscv.UC_RISCV_REG_SP, riscv.UC_RISCV_REG_RA)
         return Uc(mode.UC_ARCH_RISCV, mode.UC_MODE_RISCV32), registers
-    emulator = Uc(mode.UC_ARCH_ARM, mode.UC_MODE_THUMB | mode.UC_MODE_MCLASS)
+    # Not UC_MODE_MCLASS: that is always a Cortex-M33, whatever model is set.
+    emulator = Uc(mode.UC_ARCH_ARM, mode.UC_MODE_THUMB)
     models = {
         Machine.CORTEX_M4: arm.UC_CPU_ARM_CORTEX_M4,
         Machine.CORTEX_M0: arm.UC_CPU_ARM_CORTEX_M0,
@@ -99,8 +100,15 @@ class Core:
         """
         from unicorn.unicorn_const import UC_HOOK_BLOCK
 
+        # What was translated before would not call the hook, and would go on calling it after.
+        self._emulator.ctl_flush_tb()
         hook = self._emulator.hook_add(UC_HOOK_BLOCK, lambda _, at, size, __: see(at, size))
-        return lambda: self._emulator.hook_del(hook)
+
+        def end() -> None:
+            self._emulator.hook_del(hook)
+            self._emulator.ctl_flush_tb()
+
+        return end
 
     def paint_stack(self) -> None:
         """Fill the stack with a pattern, so that `stack_used` sees what is written."""

@@ -17,18 +17,32 @@ def cost_table(record: Record) -> Table:
     columns = (
         "model",
         "core",
+        "compiler",
         "instructions/token",
         "cycles/token",
         "ms/token",
         "at",
-        "flash, bytes",
-        "RAM, bytes",
-        "stack, bytes",
-        "scores compared",
-        "different",
     )
-    rows = tuple(_cost(row) for row in _chosen(record) if row["path"] == "tuned")
+    rows = tuple(_cost(row) for row in _chosen(record))
     return Table("Emulated microcontrollers", columns, rows, Origin.SIMULATED)
+
+
+def memory_table(record: Record) -> Table:
+    """What a model takes on every target, and whether its scores are those of the reference."""
+    columns = ("model", "core", "flash", "RAM", "stack", "scores compared", "different")
+    rows = tuple(
+        (
+            row["model"],
+            row["target"],
+            f"{row['flash_bytes']:,}",
+            f"{row['ram_bytes']:,}",
+            f"{row['stack_bytes']:,}",
+            f"{row['tokens'] * row['classes']:,}",
+            f"{row['different']:,}",
+        )
+        for row in _chosen(record)
+    )
+    return Table("Bytes, and exactness", columns, rows, Origin.SIMULATED)
 
 
 def tuning_table(record: Record) -> Table:
@@ -36,31 +50,34 @@ def tuning_table(record: Record) -> Table:
     columns = ("model", "core", "compiler", "plain C", "tuned", "fewer")
     plain = {_key(row): row for row in record["rows"] if row["path"] == "plain C"}
     rows = []
-    for row in record["rows"]:
+    for row in _tuned(record):
         before = plain.get(_key(row))
-        if row["path"] != "tuned" or before is None or row["target"] == "rv32im":
-            continue
-        gain = before["instructions"] / row["instructions"]
-        counts = (f"{each['instructions']:,.0f}" for each in (before, row))
-        rows.append((row["model"], row["target"], row["toolchain"], *counts, f"{gain:.2f}×"))
+        if before is not None and row["target"] != "rv32im":
+            gain = before["instructions"] / row["instructions"]
+            counts = (f"{each['instructions']:,.0f}" for each in (before, row))
+            rows.append((row["model"], row["target"], row["toolchain"], *counts, f"{gain:.2f}×"))
     title = "Instructions per token"
     return Table(title, columns, tuple(rows), Origin.SIMULATED)
 
 
+def _tuned(record: Record) -> list[Record]:
+    return [row for row in record["rows"] if row["path"] == "tuned"]
+
+
 def _chosen(record: Record) -> list[Record]:
     """The rows of GCC; of another compiler where there is none of GCC."""
-    rows = record["rows"]
-    preferred = {_case(row) for row in rows if row["toolchain"].startswith(PREFERRED)}
+    rows = _tuned(record)
+    with_gcc = {_case(row) for row in rows if row["toolchain"].startswith(PREFERRED)}
     return [
-        row for row in rows if row["toolchain"].startswith(PREFERRED) or _case(row) not in preferred
+        row for row in rows if row["toolchain"].startswith(PREFERRED) or _case(row) not in with_gcc
     ]
 
 
-def _case(row: Record) -> tuple[str, ...]:
-    return row["model"], row["target"], row["path"]
+def _case(row: Record) -> tuple[str, str]:
+    return row["model"], row["target"]
 
 
-def _key(row: Record) -> tuple[str, ...]:
+def _key(row: Record) -> tuple[str, str, str]:
     return row["model"], row["target"], row["toolchain"]
 
 
@@ -69,13 +86,9 @@ def _cost(row: Record) -> tuple[str, ...]:
     return (
         row["model"],
         row["target"],
+        row["toolchain"],
         f"{row['instructions']:,.0f}",
-        f"{row['cycles']:,.0f}" if timed else "no published timings",
+        f"{row['cycles']:,.0f}" if timed else "not published",
         f"{row['seconds'] / MILLI:.2f}" if timed else "",
         f"{row['part']}, {row['clock_hz'] / MEGA:.0f} MHz" if timed else "",
-        f"{row['flash_bytes']:,}",
-        f"{row['ram_bytes']:,}",
-        f"{row['stack_bytes']:,}",
-        f"{row['tokens'] * row['classes']:,}",
-        str(row["different"]),
     )
