@@ -2,7 +2,7 @@
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: demo test check bench conformance emulate results clean
+.PHONY: demo test check bench conformance emulate reproduce results clean
 
 demo: .venv/stamp      ; $(BIN)/ns4d demo
 test: .venv/stamp      ; $(BIN)/python -m pytest -n auto --dist loadfile
@@ -10,6 +10,7 @@ check: .venv/stamp     ; $(BIN)/ruff check . && $(BIN)/ruff format --check . && 
 bench: .venv/stamp     ; $(BIN)/ns4d bench
 conformance: .venv/stamp ; PYTHONPATH=src:tests $(BIN)/python -m conformance.run
 emulate: .venv/stamp   ; $(BIN)/python -m ns4d.bench.emulate
+reproduce: .venv/stamp ; $(BIN)/ns4d reproduce --out benchmarks/results/reproduction && $(BIN)/python -m ns4d.bench.documents
 results: .venv/stamp   ; $(BIN)/python -m ns4d.bench.documents
 clean:                 ; rm -rf .venv .pytest_cache .ruff_cache .hypothesis build dist
 
