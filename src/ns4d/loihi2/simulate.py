@@ -1,4 +1,4 @@
-"""Runs a placed program step by step, as the chip does, and counts what happens.
+"""Runs a placed program step by step, as the chip does; counts what happens.
 
 The results are those of every engine. What a mode changes is when things happen:
 
