@@ -5,6 +5,7 @@ Heavy packages are imported inside the command, so that `ns4d --help` answers at
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ import typer
 
 from ns4d.cli.app import app
 from ns4d.cli.options import AsJson, print_facts
+from ns4d.errors import ConfigError
 from ns4d.export.table import EXPORTERS, exporter_of
 
 if TYPE_CHECKING:
@@ -32,6 +34,11 @@ Real = Annotated[
     bool, typer.Option("--real", help="ONNX: take real tokens and quantize them inside.")
 ]
 
+RawRange = Annotated[
+    str | None,
+    typer.Option("--sensor", help="C: LOW:HIGH, raw integers; write a quantizer for them too."),
+]
+
 
 @app.command()
 def export(
@@ -45,6 +52,7 @@ def export(
     tokens: Example = None,
     real: Real = False,
     length: Length = None,
+    sensor: RawRange = None,
     replace: Annotated[bool, typer.Option(help="Put it in place of an earlier export.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -62,11 +70,21 @@ def export(
         tokens=given,
         real=real or None,
         length=length,
+        sensor=None if sensor is None else _range(sensor),
     )
     made = exporter.export(loaded, request)
     write_folder(out, made.files, replace=replace)
     facts = {"format": to, "folder": str(out), "files": ", ".join(made.files), **made.facts}
     print_facts(facts, as_json)
+
+
+def _range(text: str) -> tuple[int, int]:
+    """LOW:HIGH."""
+    found = re.fullmatch(r"(-?\d+):(-?\d+)", text)
+    if found is None:
+        fix = "The smallest and the largest raw value, such as 0:255."
+        raise ConfigError("--sensor", expected="LOW:HIGH, two integers", got=repr(text), fix=fix)
+    return int(found[1]), int(found[2])
 
 
 def _loaded(model: Path) -> Program | Chain:

@@ -30,6 +30,7 @@ class Request:
         tokens: (l, i) real numbers or messages, for the example that is written beside it.
         real: Whether the exported model takes real tokens, to be quantized inside.
         length: Tokens that a sequence never exceeds.
+        sensor: The smallest raw integer and the largest one that a sensor gives.
 
     Raises:
         ConfigError: A name that is no identifier, or a size below 0.
@@ -42,6 +43,7 @@ class Request:
     tokens: np.ndarray | None = None
     real: bool | None = None
     length: int | None = None
+    sensor: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         if self.name is not None and not re.fullmatch(r"[a-z][a-z0-9_]{0,23}", self.name):

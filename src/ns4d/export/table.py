@@ -13,7 +13,7 @@ EXPORTERS: Mapping[str, Exporter] = MappingProxyType(
     {
         "c": Exporter(
             "C99 for microcontrollers; exact",
-            frozenset({"name", "part", "flash_bytes", "ram_bytes", "tokens", "length"}),
+            frozenset({"name", "part", "flash_bytes", "ram_bytes", "tokens", "length", "sensor"}),
             c99.export_program,
         ),
         "onnx": Exporter(

@@ -14,7 +14,7 @@ from pathlib import Path
 from rich.console import Console
 
 from ns4d.bench.emulate.record import Work, record
-from ns4d.bench.emulate.table import cost_table, memory_table, tuning_table
+from ns4d.bench.emulate.table import TABLES
 from ns4d.bench.tables import print_table
 from ns4d.errors import Ns4dError
 from ns4d.storage import write_atomically
@@ -38,10 +38,10 @@ def main(arguments: list[str]) -> int:
         return 1
     write_atomically(options.record, (json.dumps(found, indent=1) + "\n").encode())
     console = Console()
-    for table in (cost_table(found), memory_table(found), tuning_table(found)):
-        print_table(table, console)
+    for table in TABLES.values():
+        print_table(table(found), console)
     print(f"record  {options.record}")
-    return int(any(row["different"] for row in found["rows"]))
+    return int(any(row["different"] for row in (*found["rows"], *found["elsewhere"])))
 
 
 if __name__ == "__main__":

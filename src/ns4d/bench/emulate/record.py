@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int64
 
+from ns4d.bench.emulate.elsewhere import elsewhere
 from ns4d.bench.emulate.measure import measure
 from ns4d.bench.emulate.targets import TARGETS, Target
 from ns4d.bench.emulate.toolchain import Toolchain, toolchains
@@ -30,6 +31,7 @@ MODELS: Mapping[str, str] = MappingProxyType(
 TUNED, PLAIN = ("-O2",), ("-O2", "-DNS4D_PLAIN")
 # With plain C, no other bits: a few tokens tell what the tuning gains.
 PLAIN_TOKENS = 24
+MICRO = 1e-6
 
 
 @dataclass(frozen=True)
@@ -57,22 +59,27 @@ def record(work: Work, say: Callable[[str], None]) -> dict[str, Any]:
         say: Called with a line per measurement.
 
     Returns:
-        The environment, a row per model, target, compiler and path.
+        The environment; a row per model, target, compiler and path; a row per model and other
+        target.
 
     Raises:
         ConfigError: No compiler or no emulator here.
     """
     available = require_tools()
-    rows = []
+    rows, others = [], []
     for name in (name for name in MODELS if work.only in name):
         program = load(work.results / MODELS[name])
         u = task_messages(program, work.sequences, work.data_dir)
+        facts = {"model": name, "digest": program.digest, "classes": len(program.classes)}
         for row in _rows(program, u, available):
-            facts = {"model": name, "digest": program.digest, "classes": len(program.classes)}
             rows.append({**facts, **row})
             shown = f"{row['instructions']:,.0f} instructions, {row['different']} scores differ"
             say(f"{name}, {row['target']}, {row['toolchain']} {row['path']}: {shown}")
-    return {"environment": environment(), "rows": rows}
+        for row in elsewhere(program, u[0]):
+            others.append({**facts, **row})
+            shown = f"{row['token_s'][0] / MICRO:.1f} µs, {row['different']} scores differ"
+            say(f"{name}, {row['target']}: {shown}")
+    return {"environment": environment(), "rows": rows, "elsewhere": others}
 
 
 def require_tools() -> tuple[tuple[Target, Toolchain], ...]:

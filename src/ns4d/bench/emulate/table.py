@@ -2,14 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from ns4d.bench.tables import Origin, Table
 
 Record = Mapping[str, Any]
-MILLI, MEGA = 1e-3, 1e6
+MICRO, MILLI, MEGA = 1e-6, 1e-3, 1e6
 PREFERRED = "gcc"
+
+
+def deployment_table(record: Record) -> Table:
+    """What the same program costs on every target: time of a token, memory, exactness."""
+    columns = (
+        "model",
+        "target",
+        "a token every",
+        "memory",
+        "scores compared",
+        "different",
+        "numbers",
+    )
+    rows = []
+    for model in dict.fromkeys(row["model"] for row in record["rows"]):
+        rows += [_elsewhere(row) for row in record["elsewhere"] if row["model"] == model]
+        rows += [_emulated(row) for row in _chosen(record) if row["model"] == model]
+    return Table("One program on every target", columns, tuple(rows), Origin.STATED)
+
+
+def _elsewhere(row: Record) -> tuple[str, ...]:
+    value, low, high = (f"{seconds / MICRO:.1f}" for seconds in row["token_s"])
+    time = f"{value} µs" if low == high else f"{value} µs ({low} to {high})"
+    counts = f"{row['compared']:,}", f"{row['different']:,}"
+    return row["model"], row["target"], time, row["memory"], *counts, row["origin"]
+
+
+def _emulated(row: Record) -> tuple[str, ...]:
+    timed = row["seconds"] is not None
+    target = f"{row['target']} at {row['clock_hz'] / MEGA:.0f} MHz ({row['part']})"
+    counted = f"{row['instructions']:,.0f} instructions"
+    return (
+        row["model"],
+        target if timed else row["target"],
+        f"{row['seconds'] / MILLI:.2f} ms" if timed else counted,
+        f"{row['flash_bytes']:,} flash, {row['ram_bytes'] + row['stack_bytes']:,} RAM",
+        f"{row['tokens'] * row['classes']:,}",
+        f"{row['different']:,}",
+        "simulated, cycles from published timings" if timed else "simulated",
+    )
 
 
 def cost_table(record: Record) -> Table:
@@ -92,3 +133,13 @@ def _cost(row: Record) -> tuple[str, ...]:
         f"{row['seconds'] / MILLI:.2f}" if timed else "",
         f"{row['part']}, {row['clock_hz'] / MEGA:.0f} MHz" if timed else "",
     )
+
+
+TABLES: Mapping[str, Callable[[Record], Table]] = MappingProxyType(
+    {
+        "deploy": deployment_table,
+        "deploy-cores": cost_table,
+        "deploy-memory": memory_table,
+        "deploy-tuning": tuning_table,
+    }
+)

@@ -9,6 +9,7 @@ from ns4d.export.c99.example import example_files
 from ns4d.export.c99.files import model_files
 from ns4d.export.c99.fit import Change, Room, needs, require_fit
 from ns4d.export.c99.parts import Part, part_of
+from ns4d.export.c99.sensor import Sensor
 from ns4d.export.c99.size import size_of
 from ns4d.export.c99.unit import Unit
 from ns4d.program import Program
@@ -22,14 +23,15 @@ def export_program(program: Program, request: Request) -> Export:
 
     Args:
         program: What to export.
-        request: Name, part or sizes, tokens of the test vector, longest sequence.
+        request: Name, part or sizes, tokens of the test vector, longest sequence, raw integers.
 
     Raises:
-        ConfigError: An unknown part, or one that cannot hold the program.
+        ConfigError: An unknown part, or one that cannot hold the program; no range of a sensor.
         RangeError: An illegal token, or a length that is not proved.
         ShapeError: Tokens of another shape.
     """
-    unit = Unit(program, request.name or prefix_of(program.metadata.task), request.length)
+    sensor = None if request.sensor is None else Sensor(*request.sensor)
+    unit = Unit(program, request.name or prefix_of(program.metadata.task), request.length, sensor)
     part = None if request.part is None else part_of(request.part)
     room = _room(request, part)
     require_fit(unit, room)

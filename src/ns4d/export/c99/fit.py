@@ -73,7 +73,7 @@ def needs(unit: Unit, change: Change) -> tuple[int, int]:
     size, scaled = size_of(unit), _Scaled(unit, change)
     constants = sum(
         scaled.constant_bytes(constant)
-        for function in unit.functions
+        for function in unit.all_functions
         for constant in function.constants
     )
     messages = unit.message.size_bytes * sum(map(scaled.width, unit.buffers.lengths))

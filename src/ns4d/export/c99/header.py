@@ -30,6 +30,7 @@ def header(unit: Unit) -> str:
             "score": unit.score.name,
             "complex": "".join(f"{line}\n" for line in _complex(unit)),
             "fields": "".join(f"    {line}\n" for line in _fields(unit)),
+            "quantizer": "".join(f"{line}\n" for line in _quantizer(unit)),
         },
     )
 
@@ -43,6 +44,16 @@ def public_values(unit: Unit) -> dict[str, str]:
         "classes": str(len(unit.program.classes)),
         "message_max": str(unit.program.arithmetic.message_max),
     }
+
+
+def _quantizer(unit: Unit) -> Iterator[str]:
+    if unit.sensor is None:
+        return
+    inputs, ends = unit.program.inputs, f"{unit.sensor.low} to {unit.sensor.high}"
+    yield ""
+    yield f"/* Raw values from {ends} to a token: equation (0), without floating point. Equal to it"
+    yield "   for each of them, which was checked; values beyond count as the nearest. */"
+    yield f"void {unit.name}_quantize(const int32_t raw[{inputs}], int32_t token[{inputs}]);"
 
 
 def _complex(unit: Unit) -> Iterator[str]:

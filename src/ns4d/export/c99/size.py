@@ -43,17 +43,21 @@ def size_of(unit: Unit) -> Size:
     """The size of a program."""
     nodes, constants = unit.program.nodes, 0
     neurons = sum(isinstance(node, S4D) for node in nodes)
-    for function in unit.functions:
+    for function in unit.all_functions:
         constants += sum(constant.size_bytes for constant in function.constants)
     messages = sum(unit.buffers.lengths) * unit.message.size_bytes
     return Size(
         constants,
-        STEP_CODE_BYTES + NEURON_CODE_BYTES * neurons + NODE_CODE_BYTES * (len(nodes) - neurons),
+        _code_bytes(neurons, len(unit.all_functions) - 1 - neurons),
         ram_bytes(unit),
         messages + FRAME_BYTES,
         sum(function.multiplications for function in unit.functions),
         sum(function.additions for function in unit.functions),
     )
+
+
+def _code_bytes(neurons: int, others: int) -> int:
+    return STEP_CODE_BYTES + NEURON_CODE_BYTES * neurons + NODE_CODE_BYTES * others
 
 
 def ram_bytes(unit: Unit) -> int:

@@ -17,11 +17,11 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 def source(unit: Unit) -> str:
     """The text of `<name>.c`."""
-    primitives = definitions(each for f in unit.functions for each in f.primitives)
+    primitives = definitions(each for f in unit.all_functions for each in f.primitives)
     # Names are put in before the lines are measured.
     named = [
         [line.replace("COMPLEX", f"{unit.name}_complex") for line in f.lines]
-        for f in unit.functions
+        for f in unit.all_functions
     ]
     functions = (
         "".join(f"{short}\n" for line in lines for short in wrapped(line)) for lines in named
@@ -48,7 +48,7 @@ def constants(unit: Unit) -> str:
         f"   {unit.name}.c as a number. Only {unit.name}.c includes this file. */",
         "#include <stdint.h>",
     ]
-    for function in unit.functions:
+    for function in unit.all_functions:
         for constant in function.constants:
             if text := list(constant.lines()):
                 lines += ["", *text]

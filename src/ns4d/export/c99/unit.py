@@ -14,6 +14,7 @@ from ns4d.export.c99.function import Function, States
 from ns4d.export.c99.identifiers import identifiers
 from ns4d.export.c99.neuron import neuron
 from ns4d.export.c99.scalars import INT32, INT64, CType, within
+from ns4d.export.c99.sensor import Sensor, quantizer
 from ns4d.export.c99.synapses import add, dense, readout
 from ns4d.program import Add, Dense, Program
 
@@ -27,6 +28,7 @@ class Unit:
         name: Prefix of every public name.
         length: Tokens that a sequence never exceeds, so that scores may be 32 bits wide; as many
             as 64-bit scores are proved for if None.
+        sensor: Raw integers for which a quantizer is written too.
 
     Raises:
         RangeError: A length that 64-bit scores are not proved for.
@@ -35,6 +37,7 @@ class Unit:
     program: Program
     name: str
     length: int | None = None
+    sensor: Sensor | None = None
 
     def __post_init__(self) -> None:
         safe = self.program.safe_tokens
@@ -91,6 +94,16 @@ class Unit:
             limit = sent[node.name] = node.descale.limit
         last = readout(program.readout, program.ranges[-1], limit, self.score)
         return (*made, last)
+
+    @cached_property
+    def quantizer(self) -> Function | None:
+        """(0) for a sensor."""
+        return None if self.sensor is None else quantizer(self.program, self.sensor, self.name)
+
+    @property
+    def all_functions(self) -> tuple[Function, ...]:
+        """The functions of a token, then what is beside them."""
+        return (*self.functions, *([] if self.quantizer is None else [self.quantizer]))
 
     @property
     def states(self) -> tuple[States, ...]:

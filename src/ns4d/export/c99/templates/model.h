@@ -40,7 +40,7 @@ void ${name}_init(${name}_state *state);
 /* One token in, the scores after it out: one per class, the largest decides. Returns 0; or, with
    nothing changed, 1 for a token with a value beyond MESSAGE_MAX, 2 for one after TOKENS_MAX. */
 int ${name}_step(${name}_state *state, const int32_t token[$inputs], ${name}_score scores[$classes]);
-
+$quantizer
 #ifdef __cplusplus
 }
 #endif
