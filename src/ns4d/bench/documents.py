@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ns4d.bench import loihi2_documents, reproduction_documents, streaming_tables
+from ns4d.bench.emulate.table import TABLES as EMULATION_TABLES
 from ns4d.bench.fine_tuning_table import fine_tuning_table
 from ns4d.bench.records import read_record
 from ns4d.bench.sweep_report import sweep_table
@@ -26,6 +27,7 @@ DOCUMENTS = (
     "docs/fine_tuning.md",
     "docs/loihi2.md",
     "docs/results.md",
+    "docs/deploy.md",
 )
 BLOCK = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 MEBIBYTE = 1 << 20
@@ -86,6 +88,10 @@ def _streaming(table: Callable[[Mapping[str, Any]], Table]) -> Callable[[Path], 
     return lambda results: table(read_record(results / "streaming.json"))
 
 
+def _emulation(table: Callable[[Mapping[str, Any]], Table]) -> Callable[[Path], Table]:
+    return lambda results: table(read_record(results / "emulation.json"))
+
+
 def widths_table(results: Path) -> Table:
     """Accuracy of smnist at the widths of a sweep."""
     return sweep_table(read_record(results / "sweep_smnist.json"))
@@ -103,6 +109,7 @@ TABLES: Mapping[str, Callable[[Path], Table]] = {
     "sweep": widths_table,
     "fine-tuning": tuned_table,
     **{name: _streaming(table) for name, table in streaming_tables.TABLES.items()},
+    **{name: _emulation(table) for name, table in EMULATION_TABLES.items()},
     **loihi2_documents.TABLES,
     **reproduction_documents.TABLES,
 }
