@@ -12,12 +12,20 @@ import pytest
 
 import ns4d
 from bench.emulate.tools import require_toolchain
+from ns4d.bench.emulate import elsewhere as elsewhere_module
 from ns4d.bench.emulate import measure as measure_module
 from ns4d.bench.emulate import record as record_module
 from ns4d.bench.emulate.__main__ import main
+from ns4d.bench.emulate.elsewhere import elsewhere
 from ns4d.bench.emulate.measure import measure
 from ns4d.bench.emulate.record import Work, record, require_tools, task_messages
-from ns4d.bench.emulate.table import cost_table, memory_table, tuning_table
+from ns4d.bench.emulate.table import (
+    TABLES,
+    cost_table,
+    deployment_table,
+    memory_table,
+    tuning_table,
+)
 from ns4d.bench.emulate.targets import TARGETS
 from ns4d.bench.tables import Origin
 from ns4d.errors import ConfigError
@@ -69,6 +77,33 @@ class TestMeasure:
         assert plain["seconds"] == found.seconds
 
 
+class TestElsewhere:
+    """The same program on this processor, on the model of Loihi 2."""
+
+    def test_times_memory_and_exactness(self, program, u):
+        rows = list(elsewhere(program, u[0]))
+        assert [row["origin"] for row in rows] == ["measured", "simulated", "simulated"]
+        for row in rows:
+            value, low, high = row["token_s"]
+            assert 0 < low <= value <= high < 1
+            assert row["compared"] == 20 * 3
+            assert row["different"] == 0
+        assert re.fullmatch(r"[\d,]+ bytes", rows[0]["memory"])
+        assert re.fullmatch(r"\d+ cores", rows[1]["memory"])
+
+    def test_a_wrong_engine_is_counted(self, program, u, monkeypatch):
+        bias = program.readout.bias + np.array([0, 1, 0])
+        other = replace(program, readout=replace(program.readout, bias=bias))
+        reference = elsewhere_module.Reference()
+
+        class Wrong:
+            def load(self, _, streams):
+                return reference.load(other, streams)
+
+        monkeypatch.setattr(elsewhere_module, "Reference", Wrong)
+        assert next(elsewhere(program, u[0]))["different"] == 20
+
+
 @pytest.fixture
 def results(program, tmp_path, monkeypatch):
     """A folder of results with one small model of its own task."""
@@ -87,7 +122,7 @@ def test_the_command_writes_the_record_and_prints_the_tables(results, capsys):
     assert main([*arguments, "--sequences", "3"]) == 0
     printed = capsys.readouterr()
     assert "Emulated microcontrollers (simulated)" in printed.out
-    assert printed.err.count("0 scores differ") == 4
+    assert printed.err.count(" 0 scores differ") == 4 + 3
     found = json.loads((results / "emulation.json").read_text())
     assert found["environment"]["commit"]
     assert [(row["target"], row["path"]) for row in found["rows"]] == [
@@ -96,6 +131,8 @@ def test_the_command_writes_the_record_and_prints_the_tables(results, capsys):
         ("rv32im", "tuned"),
         ("rv32im", "plain C"),
     ]
+    targets = [row["target"] for row in found["elsewhere"]]
+    assert targets == ["this CPU, native engine", "Loihi 2, fall-through", "Loihi 2, pipelined"]
     for row in found["rows"]:
         assert row["digest"] == ns4d.load(results / "small.ns4d").digest
         assert row["different"] == 0
@@ -107,7 +144,8 @@ def test_a_difference_is_an_exit_code(results, monkeypatch, capsys):
     arguments = ["--results", str(results), "--record", str(results / "emulation.json")]
     assert main(arguments) == 1
     # Two sequences where it is tuned, one where it is plain.
-    assert re.findall(r"(\d+) scores differ", capsys.readouterr().err) == ["14", "7", "14", "7"]
+    counts = re.findall(r"(\d+) scores differ", capsys.readouterr().err)
+    assert counts == ["14", "7", "14", "7", "0", "0", "0"]
 
 
 def test_a_missing_model_is_one_line(results, capsys):
@@ -169,7 +207,10 @@ def emulated():
         row(toolchain="clang 22", path="plain C", instructions=1200.0),
         row(target="rv32im", toolchain="clang 22", cycles=None, seconds=None),
     ]
-    return {"rows": rows}
+    other = {"model": "m", "origin": "simulated", "compared": 50, "different": 0}
+    chip = {"target": "Loihi 2, pipelined", "token_s": [2e-5, 1e-5, 3e-5], "memory": "3 cores"}
+    cpu = {"target": "this CPU", "token_s": [4e-6] * 3, "memory": "77 bytes"}
+    return {"rows": rows, "elsewhere": [{**other, **chip}, {**other, **cpu, "origin": "measured"}]}
 
 
 class TestTables:
@@ -180,6 +221,18 @@ class TestTables:
             ("m", "cortex-m4", "gcc 12", "1,000", "1,280", "0.02", "nrf52840, 64 MHz"),
             ("m", "rv32im", "clang 22", "1,000", "not published", "", ""),
         )
+
+    def test_one_program_on_every_target(self, emulated):
+        table = deployment_table(emulated)
+        assert table.origin is Origin.STATED
+        published = "simulated, cycles from published timings"
+        memory = "12,345 flash, 768 RAM"
+        assert [row[1:] for row in table.rows] == [
+            ("Loihi 2, pipelined", "20.0 µs (10.0 to 30.0)", "3 cores", "50", "0", "simulated"),
+            ("this CPU", "4.0 µs", "77 bytes", "50", "0", "measured"),
+            ("cortex-m4 at 64 MHz (nrf52840)", "0.02 ms", memory, "50", "0", published),
+            ("rv32im", "1,000 instructions", memory, "50", "0", "simulated"),
+        ]
 
     def test_memory_and_exactness(self, emulated):
         assert memory_table(emulated).rows == (
@@ -194,5 +247,5 @@ class TestTables:
         )
 
     def test_a_record_of_nothing(self):
-        for table in (cost_table, memory_table, tuning_table):
-            assert table({"rows": []}).rows == ()
+        for table in TABLES.values():
+            assert table({"rows": [], "elsewhere": []}).rows == ()
