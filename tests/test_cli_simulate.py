@@ -24,7 +24,7 @@ PROGRAM = random_program(np.random.default_rng(0), channels=6, modes=4, layers=1
 def run(tmp_path, monkeypatch, capsys):
     """Run `ns4d simulate` on a program; returns exit code, output, errors."""
     monkeypatch.setattr("ns4d.bench.loihi2_cpu.TOKENS", 20)
-    monkeypatch.setattr("ns4d.bench.loihi2_cpu.ROUNDS", 1)
+    monkeypatch.setattr("ns4d.bench.loihi2_cpu.BATCH", 2)
 
     def command(program, *words):
         ns4d.save(program, tmp_path / "p.ns4d")
@@ -108,7 +108,10 @@ def test_a_page_with_pictures_and_what_ifs(run, tmp_path, monkeypatch):
     html = page.read_text("utf-8")
     assert html.count("<svg") == 5
     assert "One property at a time" in html
-    assert "layers" in html
+    assert PROGRAM.nodes[1].name in html
+    for line in out.splitlines():
+        if line.startswith("costs "):
+            assert line in html
     assert not re.search(r"(src|href)=\"(?!#)", html)
     for path in (page, *folder.iterdir()):
         assert f"wrote {path}" in out

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
+from loihi2_figures import catch_figures
 from loihi2_works import random_work
 from ns4d.bench import (
     loihi2_chip_picture,
@@ -30,16 +31,9 @@ from ns4d.loihi2.costs import COSTS
 from ns4d.loihi2.estimate import estimate
 from ns4d.loihi2.mode import Mode
 from ns4d.loihi2.structure import Structure
-from ns4d.loihi2.what_if import what_if
+from ns4d.loihi2.what_if import AXES, what_if
 from ns4d.loihi2.work import Work
 
-MODULES = (
-    loihi2_chip_picture,
-    loihi2_delay_picture,
-    loihi2_sensitivity_picture,
-    loihi2_split_picture,
-    loihi2_timeline_picture,
-)
 LARGE = Structure(3, 128, 64, 4, 10, 342, 0.82, 0.35, 12)
 CPU = [
     measured("this CPU", Item.TOKEN, 3e-5, 3e4),
@@ -55,15 +49,7 @@ def work() -> Work:
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
     """Figures instead of files."""
-    figures: list[Figure] = []
-
-    def keep(figure: Figure) -> str:
-        figures.append(figure)
-        return ""
-
-    for module in MODULES:
-        monkeypatch.setattr(module, "to_svg", keep)
-    return figures
+    return catch_figures(monkeypatch)
 
 
 def writing(figure: Figure) -> Iterator[tuple[str, Bbox]]:
@@ -131,7 +117,7 @@ def test_energy_against_delay(drawn: list[Figure], work: Work) -> None:
 
 def test_sensitivity(drawn: list[Figure]) -> None:
     small = Structure(1, 8, 16, 2, 3, 342, 0.8, 0.4, 12)
-    loihi2_sensitivity_picture.sensitivity_picture(list(what_if(small)))
+    loihi2_sensitivity_picture.sensitivity_picture([*what_if(small, axes=AXES[2:])])
     assert overlaps(drawn[0]) == []
 
 

@@ -136,11 +136,6 @@ def test_pictures_in_a_report(pictures: dict[str, str]) -> None:
     assert all(picture.title and picture.caption for picture in found)
 
 
-def test_without_a_what_if_there_is_no_picture_of_it(work: Work) -> None:
-    estimates = {mode: estimate(work, mode) for mode in Mode}
-    assert "sensitivity" not in pictures_of(work, estimates, ROWS, 126)
-
-
 def test_slimming_keeps_what_is_written() -> None:
     svg = '<svg><path d="M 1.23456 -0.98765"/>\n    <text>3.14159 4.2 v1.1</text></svg>'
     assert slim(svg) == '<svg><path d="M 1.23 -0.99"/>\n<text>3.14 4.2 v1.1</text></svg>'

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from loihi2_programs import shaped
-from ns4d.bench.loihi2_cpu import BATCH, cpu_rows
+from ns4d.bench.loihi2_cpu import cpu_rows
 from ns4d.bench.loihi2_run import Run, require_equal, run
 from ns4d.bench.loihi2_tables import (
     comparison_table,
@@ -18,10 +16,9 @@ from ns4d.bench.loihi2_tables import (
     results_table,
     split_table,
 )
-from ns4d.bench.loihi2_tokens import GENERATED, tokens_for
 from ns4d.bench.tables import Origin
 from ns4d.engines import Reference
-from ns4d.errors import ConfigError, DataError, RangeError
+from ns4d.errors import RangeError
 from ns4d.loihi2.chip import SYSTEMS
 from ns4d.loihi2.comparison import PAPER_ROWS, Item, simulated
 from ns4d.loihi2.mode import Mode
@@ -122,53 +119,6 @@ def test_every_row_of_a_comparison_says_how_it_is_known(made: Run) -> None:
         ("26.89", "6.33", "158", "170"),
         ("0.961", "8.476", "7,550", "8.15"),
     ]
-
-
-def test_this_machine_is_timed_at_both_kinds_of_work() -> None:
-    token, sample, batch = cpu_rows(PROGRAM, TOKENS, rounds=1)
-    assert [row.item for row in (token, sample, batch)] == [Item.TOKEN, Item.SAMPLE, Item.SAMPLE]
-    assert token.per_s.value == pytest.approx(1 / token.latency_s.value)
-    assert batch.per_s.value == pytest.approx(BATCH / batch.latency_s.value)
-    assert all(row.energy_j is None for row in (token, sample, batch))
-
-
-class TestTokens:
-    def test_from_a_file(self, tmp_path: Path) -> None:
-        np.save(tmp_path / "x.npy", TOKENS)
-        name, found = tokens_for(PROGRAM, str(tmp_path / "x.npy"), None, 10, None)
-        assert name == "x.npy"
-        assert (found == TOKENS[:10]).all()
-        assert found.dtype == np.float64
-
-    def test_generated(self) -> None:
-        name, found = tokens_for(PROGRAM, None, None, None, None)
-        assert name == "generated messages"
-        assert found.shape == (GENERATED, 2)
-        again = tokens_for(PROGRAM, None, None, 7, None)[1]
-        assert again.shape == (7, 2)
-
-    def test_from_the_test_part(self) -> None:
-        pytest.importorskip("sklearn")
-        from ns4d.data import load_task
-
-        program = shaped(4, 3, classes=10)
-        object.__setattr__(program.metadata, "task", "digits")
-        name, found = tokens_for(program, None, 5, 20, None)
-        assert name == "test sequence 5 of digits"
-        assert (found == load_task("digits").test.tokens[5, :20]).all()
-        with pytest.raises(
-            ConfigError, match="--sequence: expected 0 to 358, the test part of dig"
-        ):
-            tokens_for(program, None, 359, None, None)
-
-    def test_one_source_only(self) -> None:
-        with pytest.raises(ConfigError, match="tokens: expected one source, got --input and --seq"):
-            tokens_for(PROGRAM, "x.npy", 0, None, None)
-
-    def test_no_tokens(self, tmp_path: Path) -> None:
-        np.save(tmp_path / "none.npy", TOKENS[:0])
-        with pytest.raises(DataError, match="expected tokens, got none"):
-            tokens_for(PROGRAM, str(tmp_path / "none.npy"), None, None, None)
 
 
 @pytest.fixture(autouse=True)

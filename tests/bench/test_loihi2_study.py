@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -112,18 +111,6 @@ def test_json_of_a_row() -> None:
 
 def test_nothing_is_written_unasked(found: Study) -> None:
     assert found.write(None, None) == []
-
-
-def test_a_page_holds_tables_pictures_and_the_program(found: Study, tmp_path: Path) -> None:
-    (page,) = found.write(tmp_path / "page.html", None)
-    html = page.read_text("utf-8")
-    assert html.count("<svg") == 4
-    for table in found.tables:
-        assert table.title in html
-    for line in found.lines():
-        assert line.partition(",")[0] in html
-    assert PROGRAM.nodes[0].name in html
-    assert not re.search(r"(src|href)=\"(?!#)", html)
 
 
 def test_modes_by_name() -> None:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 import ns4d
 from loihi2_programs import crowded
 from loihi2_works import PLAIN, slow_steps
+from ns4d.loihi2.activity import Activity
 from ns4d.loihi2.costs import COSTS
-from ns4d.loihi2.energy import price
+from ns4d.loihi2.energy import Energy, price
 from ns4d.loihi2.estimate import estimate
 from ns4d.loihi2.mode import Mode
 from ns4d.loihi2.place import place
@@ -27,42 +28,33 @@ from program_strategies import messages, programs
 RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results"
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(st.data())
-def test_any_program_is_timed_as_the_equation_says(data: st.DataObject) -> None:
+def test_any_program_is_timed_and_priced_as_the_equations_say(data: st.DataObject) -> None:
     program = data.draw(programs())
-    u = data.draw(messages(program, batch=1, most=6))[0]
-    mode = data.draw(st.sampled_from(list(Mode)))
-    work = work_of(simulate(place(program, crowded(5, 20)), u, mode).activity)
-    assert work.steps_per_token == steps_per_token(program)
-    assert time_steps(work, mode, PLAIN).step_s.tolist() == slow_steps(work, mode, PLAIN)
-
-
-@settings(max_examples=20)
-@given(st.data())
-def test_any_program_is_priced_by_its_counts(data: st.DataObject) -> None:
-    program = data.draw(programs())
-    u = data.draw(messages(program, batch=1, most=6))[0]
-    activity = simulate(place(program, crowded(5, 20)), u, Mode.PIPELINED).activity
-    energy = price(time_steps(work_of(activity), Mode.PIPELINED, PLAIN), PLAIN)
-    states = sum(node.a_re.size for node in program.recurrent)
-    others = int(activity.updates_per_token.sum()) - states
-    assert energy.state_updates_j == len(u) * states * 16
-    assert energy.updates_j == len(u) * others * 4
-    assert energy.synops_j == activity.synops.sum() * 2
-    assert energy.spikes_j == activity.spikes.sum()
-
-
-@settings(max_examples=20)
-@given(st.data())
-def test_both_modes_do_the_same_work(data: st.DataObject) -> None:
-    program = data.draw(programs())
-    u = data.draw(messages(program, batch=1, most=6))[0]
+    u = data.draw(messages(program, batch=1, most=5))[0]
     placement = place(program, crowded(5, 20))
-    slow, fast = (work_of(simulate(placement, u, mode).activity) for mode in Mode)
-    assert slow.clusters == fast.clusters
+    slow, fast = (simulate(placement, u, mode).activity for mode in Mode)
+    # Both modes do the same work.
     assert (slow.spikes == fast.spikes).all()
     assert (slow.synops == fast.synops).all()
+    work = work_of(slow)
+    assert work.steps_per_token == steps_per_token(program)
+    for mode in Mode:
+        timing = time_steps(work, mode, PLAIN)
+        assert timing.step_s.tolist() == slow_steps(work, mode, PLAIN)
+    require_priced(slow, price(timing, PLAIN))
+
+
+def require_priced(activity: Activity, energy: Energy) -> None:
+    """By hand: 16 J for an S4D update, 4 for another, 2 for an operation, 1 for a spike."""
+    program, tokens = activity.placement.program, activity.tokens
+    states = sum(node.a_re.size for node in program.recurrent)
+    others = int(activity.updates_per_token.sum()) - states
+    assert energy.state_updates_j == tokens * states * 16
+    assert energy.updates_j == tokens * others * 4
+    assert energy.synops_j == activity.synops.sum() * 2
+    assert energy.spikes_j == activity.spikes.sum()
 
 
 @pytest.fixture(scope="module")
@@ -77,13 +69,13 @@ def work(simulation: Simulation) -> Work:
     return work_of(simulation.activity)
 
 
-def test_small_it_takes_the_published_cores(work: Work) -> None:
+def test_small_takes_the_published_cores(work: Work) -> None:
     assert len(work.by_core) == 31
     assert work.chips == 1
     assert work.neurons(Kind.STATE) == 4 * 64 * 32
 
 
-def test_small_its_pace_is_that_of_a_core_full_of_neurons(work: Work) -> None:
+def test_the_pace_of_small_is_that_of_a_core_full_of_neurons(work: Work) -> None:
     """The same as of the large network: both fill their cores."""
     timing = time_steps(work, Mode.PIPELINED, COSTS)
     neurons = max(c.neurons for c in work.clusters if c.kind is Kind.STATE)
@@ -93,19 +85,19 @@ def test_small_its_pace_is_that_of_a_core_full_of_neurons(work: Work) -> None:
     assert {work.clusters[s].kind for s in work.by_core[int(timing.core[60])]} == {Kind.STATE}
 
 
-def test_small_fall_through_waits_for_four_full_steps(work: Work) -> None:
+def test_small_in_fall_through_waits_for_four_full_steps(work: Work) -> None:
     token_s = time_steps(work, Mode.FALL_THROUGH, COSTS).token_s
     full = 4 * 342 * COSTS.state_update_s.value
     assert 13 * COSTS.step_floor_s.value + full < token_s
     assert token_s < 70e-6
 
 
-def test_small_a_quarter_of_the_neurons_takes_a_quarter_of_their_energy(work: Work) -> None:
+def test_a_quarter_of_the_neurons_takes_a_quarter_of_their_energy(work: Work) -> None:
     found = estimate(work, Mode.PIPELINED).energy.causes_j
     assert found["S4D neurons"] == pytest.approx(8192 * COSTS.state_update_j.value)
 
 
-def test_small_its_structure_has_its_sizes(simulation: Simulation, work: Work) -> None:
+def test_the_structure_of_small_has_its_sizes(simulation: Simulation, work: Work) -> None:
     program = simulation.activity.placement.program
     found = structure_of(program, work, 342)
     assert (found.channels, found.modes, found.layers, found.inputs) == (64, 32, 4, 1)
@@ -113,9 +105,7 @@ def test_small_its_structure_has_its_sizes(simulation: Simulation, work: Work) -
     assert 0 < found.state_density <= 1
 
 
-def test_small_expected_work_comes_close_to_counted_work(
-    simulation: Simulation, work: Work
-) -> None:
+def test_expected_work_comes_close_to_counted_work(simulation: Simulation, work: Work) -> None:
     """One density for all layers is coarser than a count; on real tokens it does."""
     program = simulation.activity.placement.program
     structure = structure_of(program, work, 342)

@@ -13,7 +13,7 @@ from ns4d.loihi2.mode import Mode
 from ns4d.loihi2.structure import Structure
 from ns4d.loihi2.what_if import AXES, Outcome, predict, values, what_if
 
-BASE = Structure(1, 64, 32, 4, 10, 342, 0.8, 0.4, 12)
+BASE = Structure(1, 16, 16, 4, 10, 43, 0.8, 0.4, 12)
 FALL, PIPE = Mode.FALL_THROUGH, Mode.PIPELINED
 
 
@@ -74,12 +74,12 @@ def test_message_bits_are_felt_between_chips_only() -> None:
         return narrow.token_j != broad.token_j
 
     assert not differs(BASE)
-    assert differs(replace(BASE, s4d_neurons_per_core=60))
+    assert differs(replace(BASE, s4d_neurons_per_core=8))
 
 
 def test_what_no_system_holds_says_why() -> None:
     board = SYSTEMS["oheo-gulch"]
-    outcome = predict(replace(BASE, channels=256), systems=[board])
+    outcome = predict(replace(BASE, channels=400), systems=[board])
     assert (outcome.cores, outcome.chips, outcome.token_s) == (0, 0, {})
     assert outcome.system.startswith("system 'Oheo Gulch': at most 126 cores")
 
