@@ -30,6 +30,7 @@ from ns4d.bench.emulate.targets import TARGETS
 from ns4d.bench.tables import Origin
 from ns4d.errors import ConfigError
 from ns4d.export.c99 import PARTS
+from ns4d.numerics import WIDE
 from program_strategies import random_program
 
 M4, RISCV = TARGETS["cortex-m4"], TARGETS["rv32im"]
@@ -90,6 +91,10 @@ class TestElsewhere:
             assert row["different"] == 0
         assert re.fullmatch(r"[\d,]+ bytes", rows[0]["memory"])
         assert re.fullmatch(r"\d+ cores", rows[1]["memory"])
+
+    def test_a_program_too_wide_for_the_chip_has_no_row_of_it(self, u):
+        wide = random_program(np.random.default_rng(1), WIDE, channels=2, modes=1)
+        assert [row["origin"] for row in elsewhere(wide, u[0])] == ["measured"]
 
     def test_a_wrong_engine_is_counted(self, program, u, monkeypatch):
         bias = program.readout.bias + np.array([0, 1, 0])

@@ -12,6 +12,7 @@ from ns4d.bench.loihi2_cpu import cpu_rows
 from ns4d.bench.loihi2_run import run
 from ns4d.engines import Reference, default_engine
 from ns4d.engines.native.pack import pack
+from ns4d.errors import PlacementError
 from ns4d.loihi2.chip import SYSTEMS
 from ns4d.loihi2.mode import Mode
 from ns4d.program import Program
@@ -42,7 +43,15 @@ def elsewhere(program: Program, u: Int64[np.ndarray, "l i"]) -> Iterator[dict[st
         "compared": found.size,
         "different": int((found != expected).sum()),
     }
-    simulated = run(program, u, "tokens", Mode.FALL_THROUGH, SYSTEMS[SYSTEM])
+    yield from _loihi2(program, u)
+
+
+def _loihi2(program: Program, u: Int64[np.ndarray, "l i"]) -> Iterator[dict[str, Any]]:
+    """Both modes; nothing where the chip has no words so wide."""
+    try:
+        simulated = run(program, u, "tokens", Mode.FALL_THROUGH, SYSTEMS[SYSTEM])
+    except PlacementError:
+        return
     cores = len({part.core for part in simulated.simulation.activity.placement.slices})
     for mode, made in simulated.estimates.items():
         yield {
@@ -50,6 +59,6 @@ def elsewhere(program: Program, u: Int64[np.ndarray, "l i"]) -> Iterator[dict[st
             "origin": "simulated",
             "token_s": [made.token_s.value, made.token_s.low, made.token_s.high],
             "memory": f"{cores} cores",
-            "compared": expected.size,
+            "compared": len(u) * len(program.classes),
             "different": 0,  # `run` raises at the first integer that differs
         }

@@ -61,6 +61,7 @@ def _room(request: Request, part: Part | None) -> Room:
 def _facts(unit: Unit, room: Room) -> dict[str, Fact]:
     size = size_of(unit)
     flash, ram = needs(unit, Change())
+    limits = {"flash_limit_bytes": room.flash_bytes, "ram_limit_bytes": room.ram_bytes}
     return {
         "name": unit.name,
         "digest": unit.program.digest,
@@ -69,11 +70,10 @@ def _facts(unit: Unit, room: Room) -> dict[str, Fact]:
         "state_bytes": size.ram_bytes,
         "stack_bytes_at_most": size.stack_bytes,
         "flash_bytes": flash,
-        "flash_limit_bytes": room.flash_bytes,
         "ram_bytes": ram,
-        "ram_limit_bytes": room.ram_bytes,
         "multiplications_per_token": size.multiplications,
         "additions_per_token": size.additions,
         "score_type": unit.score.name,
         "tokens_max": unit.tokens_max,
+        **{name: size for name, size in limits.items() if size is not None},
     }
