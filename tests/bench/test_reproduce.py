@@ -1,0 +1,83 @@
+"""`ns4d reproduce --train`: a model made again from its card alone, by either way of quantizing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from ns4d.bench.reproduce import retrain
+from ns4d.bench.runs import load_run
+from ns4d.numerics import LOIHI2
+from ns4d.program import load, save
+from ns4d.quantize import post_training_quantize
+from ns4d.quantize.qaft_recipe import qaft_recipe
+from ns4d.train.settings import to_plain
+from ns4d.zoo import Entry, find
+from ns4d.zoo.shelf import CARD
+
+CPU = torch.device("cpu")
+
+
+def shortened(folder: Path, **changes: Any) -> Entry:
+    """The smallest model with a card that asks for one epoch."""
+    shutil.copytree(find("digits-mini").folder, folder)
+    plain = json.loads((folder / CARD).read_text("utf-8"))
+    plain["recipe"]["schedule"]["epochs"] = 1
+    (folder / CARD).write_text(json.dumps(plain | changes), "utf-8")
+    return Entry("digits-mini", folder)
+
+
+@pytest.fixture(scope="module")
+def again(tmp_path_factory) -> tuple[Entry, Path]:
+    folder = tmp_path_factory.mktemp("again")
+    return retrain(shortened(folder / "card"), folder / "shelf", None, CPU), folder
+
+
+def test_the_new_model_is_on_a_shelf_of_its_own(again):
+    made, folder = again
+    assert made.folder == folder / "shelf" / "digits-mini"
+    assert load(made.program).digest == made.card.digest != find("digits-mini").card.digest
+
+
+def test_it_was_trained_by_the_recipe_of_the_card(again):
+    made, _ = again
+    run = load_run(made.folder)
+    assert run.recipe.schedule.epochs == made.card.epochs == 1
+    wanted = dict(find("digits-mini").card.recipe)
+    assert to_plain(run.recipe) == wanted | {"schedule": {**wanted["schedule"], "epochs": 1}}
+
+
+def test_it_was_quantized_as_the_card_says(again):
+    made, _ = again
+    run = load_run(made.folder)
+    shipped = find("digits-mini").card
+    assert (made.card.profile, made.card.fine_tuned) == (shipped.profile, shipped.fine_tuned)
+    program = load(made.program)
+    origin = {k: program.metadata.provenance[k] for k in ("seed", "network")}
+    assert post_training_quantize(run.network, run.dataset, LOIHI2, provenance=origin) == program
+
+
+def test_what_is_finished_is_not_trained_again(again):
+    made, folder = again
+    before = (folder / "shelf" / "runs" / "digits-mini" / "metrics.jsonl").read_bytes()
+    repeated = retrain(Entry("digits-mini", folder / "card"), folder / "shelf", None, CPU)
+    assert (folder / "shelf" / "runs" / "digits-mini" / "metrics.jsonl").read_bytes() == before
+    assert repeated.card == made.card
+
+
+def test_a_fine_tuned_model_is_fine_tuned_again(again, tmp_path):
+    made, folder = again
+    run = load_run(made.folder)
+    recipe = qaft_recipe(run.network, run.recipe, LOIHI2, 1, sequences=16)
+    entry = shortened(tmp_path / "card", fine_tuned=True, fine_tuning=to_plain(recipe))
+    save(load(made.program), entry.program)
+    shutil.copytree(folder / "shelf" / "runs", tmp_path / "shelf" / "runs")
+    tuned = retrain(entry, tmp_path / "shelf", None, CPU)
+    assert tuned.card.fine_tuned
+    assert tuned.card.fine_tuning["sequences"] == 16
+    assert "qaft" in load(tuned.program).metadata.provenance
