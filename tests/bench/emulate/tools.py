@@ -8,7 +8,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from ns4d.bench.emulate.core import Core
+from ns4d.bench.emulate.emulated import Core
 from ns4d.bench.emulate.targets import TARGETS, Target
 from ns4d.bench.emulate.toolchain import Toolchain, build, toolchains
 from ns4d.engines import Reference

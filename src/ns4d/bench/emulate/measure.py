@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int64
 
-from ns4d.bench.emulate.core import Core
+from ns4d.bench.emulate.emulated import Core
 from ns4d.bench.emulate.targets import Target
 from ns4d.bench.emulate.timing import Meter
 from ns4d.bench.emulate.toolchain import Toolchain, build

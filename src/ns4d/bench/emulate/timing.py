@@ -1,4 +1,4 @@
-"""Counts instructions, and estimates cycles from the published timings of the cores.
+"""Instructions by kind, cycles from the published timings of the cores.
 
 An emulator knows instructions, no cycles. What it runs is split into kinds by its encoding; a kind
 costs what the manual of the core says, with memory that answers at once and a branch that refills

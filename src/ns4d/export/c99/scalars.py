@@ -1,4 +1,4 @@
-"""C's integer types, and which of them is the narrowest for a range."""
+"""C's integer types: the narrowest one for a range."""
 
 from __future__ import annotations
 

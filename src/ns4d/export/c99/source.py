@@ -1,4 +1,4 @@
-"""The source file: primitives, one function per node, init and step."""
+"""The source file: primitives, one function per node, step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dense, Add and the read-out in C: weighted sums of messages."""
+"""Weighted sums of messages in C: Dense, Add, the read-out."""
 
 from __future__ import annotations
 

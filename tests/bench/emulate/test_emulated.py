@@ -10,7 +10,7 @@ import pytest
 import ns4d
 from bench.emulate.tools import EACH_TARGET, assert_same, core_of, require_toolchain
 from conformance.family import case
-from ns4d.bench.emulate.core import Core
+from ns4d.bench.emulate.emulated import Core
 from ns4d.bench.emulate.record import task_messages
 from ns4d.bench.emulate.targets import TARGETS
 from ns4d.bench.emulate.timing import Meter
