@@ -80,12 +80,13 @@ def quantize_options(keep_b: bool, certified: bool | None, observer: str) -> Opt
 
 
 def counter(verb: str) -> Any:
-    """A progress callback that writes a line for every tenth of the work."""
+    """A progress callback that writes a line for every tenth of the work, of each work anew."""
     spoken = 0
 
     def count(done: int, total: int) -> None:
         nonlocal spoken
         tenth = 10 * done // total
+        spoken = spoken if tenth >= spoken else 0
         if tenth > spoken:
             spoken = tenth
             print(f"{verb} {done}/{total}", file=sys.stderr, flush=True)
