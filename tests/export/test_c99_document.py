@@ -123,15 +123,15 @@ def test_the_c_of_the_page_decides_as_the_program_does(blocks, workplace, tmp_pa
     whole = code.replace('"digits.h"', f'"{firmware}/digits.h"')
     decide = library(f'{whole}\n#include "{firmware}/digits.c"\n', tmp_path).decide
     test = load_task("digits").test
-    raw = np.ascontiguousarray(test.tokens[:40], dtype=np.int32)
+    raw = np.ascontiguousarray(test.tokens[:20], dtype=np.int32)
     found = [
         decide(ctypes.c_void_p(sequence.ctypes.data), ctypes.c_int(len(sequence)))
         for sequence in raw
     ]
     program = ns4d.load("digits-mini")
-    scores = run(Native(1), program, test.tokens[:40].astype(np.float64))
+    scores = run(Native(1), program, test.tokens[:20].astype(np.float64))
     assert found == scores.argmax(axis=1).tolist()
-    assert np.mean(found == test.labels[:40]) > 0.9
+    assert np.mean(found == test.labels[:20]) > 0.9
 
 
 def test_a_refused_token_is_minus_one(workplace, blocks, tmp_path):

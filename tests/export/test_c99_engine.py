@@ -25,8 +25,8 @@ from program_strategies import NARROW, random_program
 # Twelve have every profile; the others: sums with coefficients of more than 16 bits, 16-bit
 # coefficients whose products with a message take more than 32.
 CASES = (*range(len(PROFILES)), 187, 283)
-SPLIT_CASES = (0, 1, 2, 6, 9, 10)
-SANITIZED_CASES = (0, 1, 10)
+SPLIT_CASES = (1, 2, 9, 10)
+SANITIZED_CASES = (0, 10)
 SANITIZED = ("-O1", "-DNS4D_SPLIT", "-fsanitize=undefined", "-fno-sanitize-recover=all")
 
 
@@ -42,7 +42,7 @@ def program() -> Program:
 
 
 def tally(engine: Engine, numbers):
-    cases = (case(number, streams=3, tokens=10) for number in numbers)
+    cases = (case(number, streams=2, tokens=8) for number in numbers)
     return conform(engine, lambda done: done.cases >= len(numbers), cases)
 
 
@@ -55,7 +55,7 @@ def test_it_equals_the_reference_on_every_profile(engine):
     found = tally(engine, CASES)
     assert found.differences == []
     assert found.cases == len(CASES)
-    assert found.values > 25_000
+    assert found.values > 10_000
 
 
 def test_it_equals_the_reference_without_a_long_multiply():

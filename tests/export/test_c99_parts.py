@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ns4d.engines import Reference, trace
@@ -173,6 +173,7 @@ class TestBuffers:
             before = node.name
         assert content[buffers.of[before]] == before
 
+    @settings(max_examples=30)
     @given(programs())
     def test_what_is_read_is_what_was_sent(self, program):
         self.replay(program)
