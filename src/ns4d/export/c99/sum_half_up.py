@@ -75,6 +75,11 @@ class _Sum:
         return value if self.kind is INT32 or after > INT32_MAX else f"(int32_t){value}"
 
 
+def plus(*terms: str) -> str:
+    """A sum without its zeros."""
+    return " + ".join(term for term in terms if term != "0")
+
+
 def bracketed(term: str) -> str:
     """A term that may be a sum, as a factor."""
     return f"({term})" if " + " in term else term
@@ -92,9 +97,7 @@ def pieces(
     c_re = outer.product(modes.value("c_re", "mode->"), c, "next_re", bounds.state)
     c_im = outer.product(modes.value("minus_c_im", "mode->"), c, "next_im", bounds.state)
     d = outer.product(channels.value("d", "k->"), (node.d,), "in", bounds.message)
-    total = f"{outer.raised('y', 'c_up')} + {outer.raised(d, 'd_up')}"
-    if (half := outer.half("out_shift")) != "0":
-        total += f" + {half}"
+    total = plus(outer.raised("y", "c_up"), outer.raised(d, "d_up"), outer.half("out_shift"))
     v = outer.shifted(total, "out_shift", bounds.v)
     clips = ()
     if bounds.saturates:
@@ -119,7 +122,7 @@ def _starts(
     b = (node.b_re, node.b_im)
     if node.has_one_drive:
         drive = inner.product(channels.value("b", "k->"), b, "in", bounds.message)
-        text = f"const {inner.kind.name} drive = {inner.raised(drive, 'b_up')} + {half};"
+        text = f"const {inner.kind.name} drive = {plus(inner.raised(drive, 'b_up'), half)};"
         return [*lines, ONE_DRIVE, text], ("drive", half)
     drives = (
         inner.raised(
@@ -127,7 +130,7 @@ def _starts(
         )
         for part in ("re", "im")
     )
-    re, im = (f"{half} + {drive}" for drive in drives)
+    re, im = (plus(half, drive) for drive in drives)
     return lines, (re, im)
 
 
@@ -151,8 +154,8 @@ def _update(
     )
     kind, totals = inner.kind.name, [inner.raised(term, "a_up") for term in terms]
     lines = [
-        f"const {kind} sum_re = {starts[0]} + {totals[0]}; /* (1) */",
-        f"const {kind} sum_im = {starts[1]} + {totals[1]}; /* (2) */",
+        f"const {kind} sum_re = {plus(starts[0], totals[0])}; /* (1) */",
+        f"const {kind} sum_im = {plus(starts[1], totals[1])}; /* (2) */",
     ]
     most = arithmetic.state_max
     narrow = bounds.after <= INT32_MAX
