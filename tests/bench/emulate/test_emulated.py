@@ -21,8 +21,8 @@ from ns4d.export.c99.unit import Unit
 from ns4d.numerics import LOIHI2
 from program_strategies import NARROW, random_program
 
-# Products of every form: high, narrow, wide, exact sums of 32 bits and of 64, 64-bit accumulators.
-CASES = (2, 3, 9, 10)
+# Narrow products, exact sums, 64-bit accumulators, 24-bit factors; digits have the high form.
+CASES = (2, 5, 20, 46)
 M4 = TARGETS["cortex-m4"]
 
 
@@ -40,7 +40,7 @@ def test_random_programs_have_the_bits_of_the_reference(target, number):
     assert_same(core_of(program, target), program, extremes(program))
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_narrow_products_on_the_upper_half_of_a_long_one(seed):
     """Cortex-M4 multiplies to 64 bits also where 32 would do: only there this form exists."""
     narrow = replace(NARROW, name="narrow", coefficient_bits=6 + seed, state_bits=16)
