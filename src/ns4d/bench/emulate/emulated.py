@@ -31,6 +31,7 @@ class Registers:
     arguments: tuple[int, ...]
     stack: int
     link: int
+    globals: int
 
 
 def _unicorn(machine: Machine) -> tuple[Uc, Registers]:
@@ -41,7 +42,8 @@ def _unicorn(machine: Machine) -> tuple[Uc, Registers]:
 
     if machine is Machine.RISCV32:
         arguments = (riscv.UC_RISCV_REG_A0, riscv.UC_RISCV_REG_A1, riscv.UC_RISCV_REG_A2)
-        registers = Registers(arguments, riscv.UC_RISCV_REG_SP, riscv.UC_RISCV_REG_RA)
+        others = riscv.UC_RISCV_REG_SP, riscv.UC_RISCV_REG_RA, riscv.UC_RISCV_REG_GP
+        registers = Registers(arguments, *others)
         return Uc(mode.UC_ARCH_RISCV, mode.UC_MODE_RISCV32), registers
     # Not UC_MODE_MCLASS: that is always a Cortex-M33, whatever model is set.
     emulator = Uc(mode.UC_ARCH_ARM, mode.UC_MODE_THUMB)
@@ -51,7 +53,8 @@ def _unicorn(machine: Machine) -> tuple[Uc, Registers]:
     }
     emulator.ctl_set_cpu_model(models[machine])
     arguments = (arm.UC_ARM_REG_R0, arm.UC_ARM_REG_R1, arm.UC_ARM_REG_R2)
-    return emulator, Registers(arguments, arm.UC_ARM_REG_SP, arm.UC_ARM_REG_LR)
+    others = arm.UC_ARM_REG_SP, arm.UC_ARM_REG_LR, arm.UC_ARM_REG_R9
+    return emulator, Registers(arguments, *others)
 
 
 @final
@@ -127,6 +130,9 @@ class Core:
         self._emulator.mem_map(low, -(-(high - low) // PAGE) * PAGE)
         for segment in segments:
             self._emulator.mem_write(segment.address, segment.content)
+        # What start-up code sets: linkers let RISC-V reach constants from there.
+        if (anchor := self.build.elf.symbols.get("__global_pointer$")) is not None:
+            self._emulator.reg_write(self._registers.globals, anchor)
         self._emulator.mem_map(RAM, RAM_BYTES)
         self._emulator.mem_map(RETURN, PAGE)
 
