@@ -5,7 +5,7 @@ BIN := .venv/bin
 .PHONY: demo test check bench conformance emulate reproduce results clean
 
 demo: .venv/stamp      ; $(BIN)/ns4d demo
-test: .venv/stamp      ; $(BIN)/python -m pytest -n auto --dist loadfile
+test: .venv/stamp      ; $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 check: .venv/stamp     ; $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/pyright --pythonpath $(BIN)/python
 bench: .venv/stamp     ; $(BIN)/ns4d bench
 conformance: .venv/stamp ; PYTHONPATH=src:tests $(BIN)/python -m conformance.run

@@ -27,6 +27,15 @@ settings.register_profile(
 settings.load_profile("repeatable")
 
 
+# Begun first where tests run in parallel, so that no worker is left alone with one of them.
+LONG = ("test_demo.py", "test_qaft.py", "test_training_step.py", "test_endurance.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take long before all others; the order is the same otherwise."""
+    items.sort(key=lambda item: item.path.name not in LONG)
+
+
 @pytest.fixture(autouse=True)
 def _fixed_seeds() -> None:
     """Each test starts from the same random state, whatever ran before it."""

@@ -43,7 +43,7 @@ def accuracy_table(results: Path) -> Table:
             (
                 figures["task"],
                 f"{record['parameters']:,}",
-                f"{recipe['schedule']['epochs']}",
+                epochs_done(record),
                 f"{figures['test_sequences']:,}",
                 percent(figures["float_accuracy"]),
                 percent(figures["integer_accuracy"]),
@@ -64,6 +64,13 @@ def accuracy_table(results: Path) -> Table:
         "seed",
     )
     return Table("Accuracy on the whole test part", columns, tuple(rows))
+
+
+def epochs_done(record: Mapping[str, Any]) -> str:
+    """How many epochs a network was trained; of how many, where the training was not finished."""
+    done = sum(line["kind"] == "epoch" for line in record["journal"])
+    planned = record["recipe"]["schedule"]["epochs"]
+    return f"{done}" if done == planned else f"{done} of {planned}"
 
 
 def step_table(results: Path) -> Table:

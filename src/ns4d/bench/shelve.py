@@ -78,7 +78,7 @@ def card_of(program: Program, run: Path, record: dict[str, Any], data_dir: Path 
         profile=program.arithmetic.name,
         fine_tuned=bool(figures.get("fine_tuned")),
         seed=record["recipe"]["seed"],
-        epochs=record["recipe"]["schedule"]["epochs"],
+        epochs=sum(line["kind"] == "epoch" for line in record["journal"]),
         test_sequences=figures["test_sequences"],
         float_correct=figures["float_correct"],
         integer_correct=figures["integer_correct"],

@@ -28,7 +28,7 @@ class Card:
         profile: Name of its arithmetic.
         fine_tuned: Whether it was trained with its integers in the loop (QAFT).
         seed: Of the training.
-        epochs: Of the training in floating point.
+        epochs: That the training in floating point has done.
         test_sequences: The whole official test part.
         float_correct, integer_correct: How many of them were decided rightly.
         agreement: Fraction of test sequences that both decide alike, rightly or not.
