@@ -1,6 +1,7 @@
 """Every engine against the reference: `make conformance` runs until 10^8 integers are compared.
 
-Exported models run by another engine are compared on some hundred cases.
+Exported models run by another engine are compared on some hundred cases, emulated cores on some
+dozen small ones.
 
 PYTHONPATH=src:tests python -m conformance.run [VALUES]
 """
@@ -19,7 +20,7 @@ from ns4d.bench.verify import ENGINES
 from ns4d.engines import Engine
 from ns4d.engines.compare import compare
 
-EXPORTED_CASES = 300
+EXPORTED_CASES, EMULATED_CASES = 300, 60
 
 
 @dataclass
@@ -73,6 +74,15 @@ def exported() -> tuple[Engine, ...]:
     return OnnxRuntime(whole=True), OnnxRuntime(whole=False), C99(), split
 
 
+def emulated() -> tuple[Engine, ...]:
+    """The exported C on every emulated core, by every compiler for it here."""
+    from ns4d.bench.emulate.engine import Emulated
+    from ns4d.bench.emulate.targets import TARGETS
+    from ns4d.bench.emulate.toolchain import toolchains
+
+    return tuple(Emulated(t, chain) for t in TARGETS.values() for chain in toolchains(t))
+
+
 def main(values: int) -> int:
     """Print one line per engine; 1 if any differs."""
     ours = [make() for name, make in ENGINES.items() if name != "reference"]
@@ -81,13 +91,19 @@ def main(values: int) -> int:
         differ.append(
             report(engine, lambda done: done.values >= values or done.cases >= EXPORTED_CASES)
         )
+    for engine in emulated():
+        small = (case(number, streams=4, tokens=12) for number in count())
+        few = lambda done: done.values >= values or done.cases >= EMULATED_CASES  # noqa: E731
+        differ.append(report(engine, few, small))
     return int(any(differ))
 
 
-def report(engine: Engine, enough: Callable[[Tally], bool]) -> bool:
+def report(
+    engine: Engine, enough: Callable[[Tally], bool], cases: Iterator[Case] | None = None
+) -> bool:
     """Compare, print what came of it; whether anything differs."""
     began = time.monotonic()
-    tally = conform(engine, enough)
+    tally = conform(engine, enough, cases)
     print(
         f"{engine.name}: {tally.cases} cases, {tally.values:,} values compared with the reference, "
         f"{len(tally.differences)} different, {time.monotonic() - began:.0f} s"

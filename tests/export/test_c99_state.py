@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from export.c99_host import library
-from ns4d.export.c99.engine import _layout
+from ns4d.engines import Reference
 from ns4d.export.c99.files import model_files
 from ns4d.export.c99.size import ram_bytes
+from ns4d.export.c99.states import layout, read_states, write_states
 from ns4d.export.c99.unit import Unit
 from ns4d.numerics import LOIHI2, WIDE
 from ns4d.program import Program
@@ -54,10 +55,10 @@ def probe(unit: Unit, folder) -> ctypes.CDLL:
 @pytest.mark.parametrize("name", UNITS)
 def test_the_engine_reads_it_where_c_writes_it(name, tmp_path):
     unit = UNITS[name]
-    layout, places = _layout(unit), probe(unit, tmp_path)
-    assert places.at_size() == layout.itemsize == ram_bytes(unit)
-    assert layout.fields is not None
-    for field, (_, offset) in ((f, layout.fields[f][:2]) for f in layout.names or ()):
+    made, places = layout(unit), probe(unit, tmp_path)
+    assert places.at_size() == made.itemsize == ram_bytes(unit)
+    assert made.fields is not None
+    for field, (_, offset) in ((f, made.fields[f][:2]) for f in made.names or ()):
         assert getattr(places, f"at_{field}")() == offset, field
 
 
@@ -78,7 +79,7 @@ def test_init_clears_all_of_it(name, tmp_path):
     """Whatever was in memory before."""
     unit = UNITS[name]
     places = probe(unit, tmp_path)
-    memory = np.full(_layout(unit).itemsize, 0xA5, np.uint8)
+    memory = np.full(layout(unit).itemsize, 0xA5, np.uint8)
     places.m_init(ctypes.c_void_p(memory.ctypes.data))
     assert not memory.any()
 
@@ -87,7 +88,7 @@ def test_init_clears_all_of_it(name, tmp_path):
 def test_a_copy_goes_on_as_the_original_does(name, tmp_path):
     """The struct is a value: bytes copied elsewhere are the same stream."""
     unit = UNITS[name]
-    places, size = probe(unit, tmp_path), _layout(unit).itemsize
+    places, size = probe(unit, tmp_path), layout(unit).itemsize
     first = np.zeros(size, np.uint8)
     token = np.array([unit.program.arithmetic.message_max // 3], np.int32)
 
@@ -102,3 +103,21 @@ def test_a_copy_goes_on_as_the_original_does(name, tmp_path):
     second = first.copy()
     assert [step(first) for _ in range(3)] == [step(second) for _ in range(3)]
     np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_states_go_through_it_unchanged(name):
+    unit = UNITS[name]
+    machine = Reference().load(unit.program, 3)
+    top = unit.program.arithmetic.message_max
+    machine.advance(np.random.default_rng(1).integers(-top, top + 1, (3, 5, 1)))
+    structs = write_states(unit, machine.state)
+    assert structs.dtype == layout(unit)
+    assert read_states(unit, structs) == machine.state
+    bias = unit.program.readout.bias
+    np.testing.assert_array_equal(structs["score"], machine.state.r + 5 * bias)
+
+
+def test_no_streams_have_the_state_before_the_first_token():
+    unit = UNITS["wide"]
+    assert read_states(unit, np.zeros(0, layout(unit))).tokens_seen == 0

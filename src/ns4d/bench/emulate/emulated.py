@@ -19,6 +19,7 @@ PAGE = 0x1000
 RAM, RAM_BYTES = 0x2000_0000, 0x40_0000
 TOKEN, SCORES, STATE = RAM, RAM + 0x1_0000, RAM + 0x2_0000
 STACK_TOP, STACK_BYTES = RAM + RAM_BYTES, 0x1_0000
+MESSAGES = STACK_TOP - 0x10_0000
 # Where a function returns to; nothing is there, so the emulator stops.
 RETURN = 0x3000_0000
 PAINT = 0xA5
@@ -81,6 +82,24 @@ class Core:
     def init(self) -> None:
         """A new sequence."""
         self._call("model_init", STATE)
+
+    @property
+    def struct(self) -> bytes:
+        """The caller's struct."""
+        return self.memory(STATE, self.state_bytes)
+
+    @struct.setter
+    def struct(self, content: bytes) -> None:
+        self._emulator.mem_write(STATE, content)
+
+    def record(self, count: int) -> None:
+        """From here on, messages go to memory, of a build that can record them; 0 ends it."""
+        at = self.build.elf.symbols["model_next"]
+        self._emulator.mem_write(at, (MESSAGES if count else 0).to_bytes(4, "little"))
+
+    def recorded(self, count: int) -> Int64[np.ndarray, " messages"]:
+        """The first so many messages since `record`."""
+        return np.frombuffer(self.memory(MESSAGES, 4 * count), "<i4").astype(np.int64)
 
     def step(self, token: Int64[np.ndarray, " i"]) -> Int64[np.ndarray, " classes"]:
         """One token of messages in, the scores out."""

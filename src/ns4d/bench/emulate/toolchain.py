@@ -83,13 +83,20 @@ def _zig(target: Target) -> tuple[Toolchain, ...]:
     return (Toolchain(f"clang {version}", (*command, *target.zig), link, define),)
 
 
-def build(program: Program, toolchain: Toolchain, options: Sequence[str] = ("-O2",)) -> Build:
+def build(
+    program: Program,
+    toolchain: Toolchain,
+    options: Sequence[str] = ("-O2",),
+    *,
+    traced: bool = False,
+) -> Build:
     """Compile, then link.
 
     Args:
         program: What to build.
         toolchain: With what.
         options: Level of optimization, definitions.
+        traced: Whether it can record what its nodes send.
 
     Raises:
         ArtefactError: The compiler complains.
@@ -98,9 +105,11 @@ def build(program: Program, toolchain: Toolchain, options: Sequence[str] = ("-O2
         folder = Path(name)
         for file, content in model_files(Unit(program, NAME)).items():
             (folder / file).write_bytes(content)
-        (folder / "support.c").write_bytes((files("ns4d.bench.emulate") / "support.c").read_bytes())
+        for file in ("support.c", "traced.c"):
+            (folder / file).write_bytes((files("ns4d.bench.emulate") / file).read_bytes())
         compile_, define = [*toolchain.compile, *options], toolchain.define
-        _run([*compile_, *BARE, "-c", f"{NAME}.c", "-o", "model.o"], folder)
+        source = "traced.c" if traced else f"{NAME}.c"
+        _run([*compile_, *BARE, "-c", source, "-o", "model.o"], folder)
         _run(
             [
                 *compile_,

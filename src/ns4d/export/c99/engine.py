@@ -19,6 +19,7 @@ from jaxtyping import Int64
 from ns4d.engines.state import State, require_one, require_safe, require_state
 from ns4d.errors import ArtefactError, ConfigError
 from ns4d.export.c99.files import model_files
+from ns4d.export.c99.states import layout, read_states, write_states
 from ns4d.export.c99.templates import filled_in
 from ns4d.export.c99.unit import Unit
 from ns4d.program import Program
@@ -112,7 +113,7 @@ class C99Machine:
 
     def __init__(self, unit: Unit, library: ctypes.CDLL, streams: int) -> None:
         self._unit, self._library, self._streams = unit, library, streams
-        self._states = np.zeros(streams, _layout(unit))
+        self._states = np.zeros(streams, layout(unit))
         library.harness_state_size.restype = ctypes.c_uint64
         assert library.harness_state_size() == self._states.itemsize
         for k in range(streams):
@@ -131,28 +132,12 @@ class C99Machine:
     @property
     def state(self) -> State:
         """The state after the last token."""
-        unit, states = self._unit, self._states
-        x_re, x_im = {}, {}
-        for node in self.program.recurrent:
-            x = states[f"x_{unit.identifiers[node.name]}"]
-            shape = (self._streams, *node.a_re.shape)
-            x_re[node.name] = x["re"].astype(np.int64).reshape(shape)
-            x_im[node.name] = x["im"].astype(np.int64).reshape(shape)
-        seen = int(states["tokens"][0]) if self._streams else 0
-        r = states["score"].astype(np.int64) - seen * self.program.readout.bias
-        return State(x_re, x_im, r, seen)
+        return read_states(self._unit, self._states)
 
     @state.setter
     def state(self, state: State) -> None:
         require_state(self.program, state, self._streams)
-        states = np.zeros_like(self._states)
-        for node in self.program.recurrent:
-            x = states[f"x_{self._unit.identifiers[node.name]}"]
-            x["re"] = state.x_re[node.name].reshape(self._streams, -1)
-            x["im"] = state.x_im[node.name].reshape(self._streams, -1)
-        states["tokens"] = state.tokens_seen
-        states["score"] = state.r + state.tokens_seen * self.program.readout.bias
-        self._states = states
+        self._states = write_states(self._unit, state)
 
     def advance(self, u: np.ndarray) -> Int64[np.ndarray, "b l classes"]:
         """So many tokens for every stream; see `Machine.advance`."""
@@ -180,13 +165,3 @@ class C99Machine:
         refused = self._library.harness_advance(pointers[0], *counts, *pointers[1:], trace)
         assert refused == 0, refused
         return scores.astype(np.int64)
-
-
-def _layout(unit: Unit) -> np.dtype:
-    """The struct of the header, as C lays it out."""
-    fields: list[tuple] = [("tokens", "i8")]
-    fields += [("score", f"i{unit.score.size_bytes}", (len(unit.program.classes),))]
-    for states in unit.states_in_order:
-        part = f"i{states.kind.size_bytes}"
-        fields.append((states.field, [("re", part), ("im", part)], (states.count,)))
-    return np.dtype(fields, align=True)
