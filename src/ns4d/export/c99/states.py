@@ -1,4 +1,4 @@
-"""The caller's struct in memory, and the state that it holds.
+"""The state that the caller's struct holds, read from memory.
 
 Fields lie as every C compiler lays them out whose integers are aligned to their size: on 32-bit
 cores as on this machine. Scores in the struct have their bias inside, a state's r has not.
