@@ -52,6 +52,8 @@ class Emulated:
     ) -> dict[str, Int64[np.ndarray, "b l _"]]:
         """What every node sends at every token, from zero state; see `Engine.trace`."""
         require_safe(program, u.shape[1])
+        if not program.nodes:
+            return {}
         core, count = self._core_of(program), sum(program.channels)
         rows = []
         for sequence in u:

@@ -21,7 +21,7 @@ from ns4d.program import Program
 
 NAME = "model"
 BARE = ("-std=c99", "-ffreestanding", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-pedantic")
-LINK = ("-nostdlib", "-Wl,-e,model_step")
+LINK = ("-nostdlib", "-Wl,-e,model_start")
 FLASH_AT = 0x10000
 
 
@@ -79,8 +79,8 @@ def _zig(target: Target) -> tuple[Toolchain, ...]:
     version = _output([*command, "--version"]).split()[2]
     # Its own library for bare machines takes half a minute to build.
     define = ("-DOWN_RUNTIME",)
-    link = (*LINK, "-Wl,--no-gc-sections")
-    return (Toolchain(f"clang {version}", (*command, *target.zig), link, define),)
+    # Without -g it drops the names of functions where it optimizes for size.
+    return (Toolchain(f"clang {version}", (*command, *target.zig, "-g"), LINK, define),)
 
 
 def build(
