@@ -19,7 +19,8 @@ import pytest
 
 SOURCE = Path(__file__).resolve().parents[1] / "src"
 
-INTEGER_HALF = {"ns4d", "errors", "storage", "numerics", "program", "engines", "loihi2", "export"}
+INTEGER_HALF = {"ns4d", "errors", "choice", "storage", "numerics", "program", "engines"}
+INTEGER_HALF |= {"loihi2", "export"}
 EVERYTHING = INTEGER_HALF | {
     "trained",
     "zoo",
@@ -35,13 +36,14 @@ EVERYTHING = INTEGER_HALF | {
 
 ALLOWED: Mapping[str, set[str]] = {
     "errors": set(),
+    "choice": {"errors"},
     "storage": {"errors"},
     "numerics": {"errors"},
     "program": {"errors", "storage", "numerics"},
     "engines": {"errors", "numerics", "program"},
     "zoo": {"errors", "program"},
-    "loihi2": {"errors", "numerics", "program", "engines"},
-    "export": {"errors", "storage", "numerics", "program", "engines"},
+    "loihi2": {"errors", "choice", "numerics", "program", "engines"},
+    "export": {"errors", "choice", "storage", "numerics", "program", "engines"},
     "ns4d": {"errors", "numerics", "program", "engines", "zoo"},
     "ssm": {"errors"},
     "model": {"errors", "ssm"},

@@ -12,6 +12,7 @@ import pytest
 
 import ns4d
 from ns4d.bench import sweep as sweep_module
+from ns4d.bench import verify
 from ns4d.bench.sweep import AXES
 from ns4d.numerics import LOIHI2, WIDE, write_profile
 from ns4d.program import Program
@@ -330,8 +331,9 @@ def test_a_damaged_program_is_refused(
 
 
 def test_verify_says_of_which_kind_a_program_is(
-    run: Path, capsys: pytest.CaptureFixture[str]
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(verify, "TOKENS", 12)
     for option, verdict in (("--certified", "certified"), ("--calibrated", "calibrated")):
         quantized(run, option)
         capsys.readouterr()

@@ -8,10 +8,17 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from ns4d.bench import verify
 from ns4d.bench.reproduction_report import tables
 from ns4d.cli import app
 from ns4d.errors import ConfigError
 from ns4d.zoo import find
+
+
+@pytest.fixture(autouse=True)
+def _short_sequences(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Engines are compared on the first tokens only; `tests/bench/test_verify.py` has the rest."""
+    monkeypatch.setattr(verify, "TOKENS", 12)
 
 
 def run(*arguments: str):
@@ -44,4 +51,5 @@ def test_a_place_that_takes_no_files_is_an_error(tmp_path: Path):
     file.write_text("in the way", "utf-8")
     ran = run("--task", "digits", "--out", str(file))
     assert ran.exit_code == 1
+    assert isinstance(ran.exception, ConfigError)  # before anything is measured
     assert file.read_text("utf-8") == "in the way"

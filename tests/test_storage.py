@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ns4d.errors import ArtefactError
-from ns4d.storage import write_atomically
+from ns4d.errors import ArtefactError, ConfigError
+from ns4d.storage import require_folder, write_atomically
 
 OLD, NEW_BYTES, LIMIT = b"the old content", 200_000, 100_000
 
@@ -158,3 +158,16 @@ def test_a_folder_in_its_place(tmp_path):
 def test_a_name_that_is_too_long(tmp_path):
     refused(tmp_path / ("x" * 300), b"new", "File name too long")
     assert names(tmp_path) == []
+
+
+class TestRequireFolder:
+    def test_a_folder_there_or_yet_to_come_is_fine(self, tmp_path):
+        require_folder("--out", tmp_path)
+        require_folder("--out", tmp_path / "later")
+
+    def test_a_file_is_refused_and_left(self, tmp_path):
+        file = tmp_path / "file"
+        file.write_text("mine", "utf-8")
+        with pytest.raises(ConfigError, match="--out: expected a folder, got the file"):
+            require_folder("--out", file)
+        assert file.read_text("utf-8") == "mine"

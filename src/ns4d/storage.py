@@ -6,7 +6,22 @@ import os
 import tempfile
 from pathlib import Path
 
-from ns4d.errors import ArtefactError
+from ns4d.errors import ArtefactError, ConfigError
+
+
+def require_folder(where: str, folder: Path) -> None:
+    """Refuse a file where results will go, before the work rather than after it.
+
+    Args:
+        where: The option that named it, for the error.
+        folder: It need not be there yet.
+
+    Raises:
+        ConfigError: It is a file.
+    """
+    if folder.exists() and not folder.is_dir():
+        fix = "Name a folder; it is made if it is not there."
+        raise ConfigError(where, expected="a folder", got=f"the file {folder}", fix=fix)
 
 
 def write_atomically(path: Path, content: bytes) -> None:

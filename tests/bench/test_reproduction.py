@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ns4d.bench import verify
 from ns4d.bench.published import ROWS, TASKS
 from ns4d.bench.reproduce import chosen, reproduce_all
 from ns4d.bench.reproduction import QUICK, plain_row, require_card, row_of
@@ -23,9 +24,11 @@ from ns4d.zoo import Card, find
 def done(tmp_path_factory):
     out = tmp_path_factory.mktemp("reproduce")
     lines: list[str] = []
-    found = reproduce_all(
-        [find("digits-mini")], out, None, False, lambda done, total: None, lines.append
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verify, "TOKENS", 12)
+        found = reproduce_all(
+            [find("digits-mini")], out, None, False, lambda done, total: None, lines.append
+        )
     assert lines == ["digits-mini: accuracy, engines, chip, this machine"]
     return found
 
@@ -114,7 +117,8 @@ def test_models_are_chosen_by_task():
         chosen("imagenet")
 
 
-def test_a_quick_look_says_so(data_dir: Path, tmp_path):
+def test_a_quick_look_says_so(data_dir: Path, tmp_path, monkeypatch):
+    monkeypatch.setattr(verify, "TOKENS", 12)
     entry = find("smnist-small")
     found = reproduce_all([entry], tmp_path, data_dir, True, lambda *_: None, lambda line: None)
     assert found.records[0]["figures"]["test_sequences"] == QUICK

@@ -57,6 +57,15 @@ class TestSplit:
     def test_its_size_is_the_number_of_sequences(self, make_split):
         assert len(make_split(5)) == 5
 
+    def test_a_sequence_comes_without_its_padding(self, make_split):
+        split = make_split(3)
+        lengths = np.array([1, split.tokens.shape[1], 2])
+        split = replace(split, lengths=lengths)
+        for k, length in enumerate(lengths):
+            tokens = split.sequence(k)
+            assert tokens.dtype == np.float64
+            np.testing.assert_array_equal(tokens, split.tokens[k, :length])
+
     def test_the_channel_axis_is_needed(self, make_split):
         split = make_split(3)
         with pytest.raises(

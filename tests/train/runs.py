@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from ns4d.train.checkpoint import BEST, LATEST, Checkpoint, load_checkpoint
-from ns4d.train.journal import read_journal
+from ns4d.train.journal import epochs_of, read_journal
 
 
 def latest(folder: Path) -> Checkpoint:
@@ -18,7 +18,7 @@ def latest(folder: Path) -> Checkpoint:
 
 def epochs(folder: Path) -> list[dict[str, Any]]:
     """The records of the epochs, without the only figure that may differ: the time."""
-    records = [record for record in read_journal(folder) if record["kind"] == "epoch"]
+    records = epochs_of(read_journal(folder))
     return [{k: v for k, v in record.items() if k != "seconds"} for record in records]
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from ns4d.errors import ConfigError
 from ns4d.train import train
-from ns4d.train.journal import NAME, Journal, read_journal
+from ns4d.train.journal import NAME, Journal, epochs_of, read_journal
 from ns4d.train.settings import to_plain
 from train.runs import epochs
 from train.tiny import EPOCHS, STEPS, STEPS_PER_EPOCH, restless_recipe, tiny_dataset
@@ -23,6 +23,11 @@ def record(step: int, kind: str = "epoch") -> dict:
 
 def steps(folder: Path) -> list[int]:
     return [found["step"] for found in read_journal(folder)]
+
+
+def test_whole_epochs_are_told_from_other_records():
+    records = [record(0, "start"), record(3), record(3, "start"), record(6)]
+    assert epochs_of(records) == [record(3), record(6)]
 
 
 def test_records_come_back(tmp_path):

@@ -18,6 +18,7 @@ from ns4d.bench.records import read_record
 from ns4d.bench.sweep_report import sweep_table
 from ns4d.bench.tables import Table, percent
 from ns4d.storage import write_atomically
+from ns4d.train.journal import epochs_of
 
 DOCUMENTS = (
     "README.md",
@@ -68,7 +69,7 @@ def accuracy_table(results: Path) -> Table:
 
 def epochs_done(record: Mapping[str, Any]) -> str:
     """How many epochs a network was trained; of how many, where the training was not finished."""
-    done = sum(line["kind"] == "epoch" for line in record["journal"])
+    done = len(epochs_of(record["journal"]))
     planned = record["recipe"]["schedule"]["epochs"]
     return f"{done}" if done == planned else f"{done} of {planned}"
 

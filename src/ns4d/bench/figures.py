@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from ns4d.bench.tables import percent
 from ns4d.quantize.fidelity import NodeFidelity
+from ns4d.train.journal import epochs_of
 
 STYLE: Any = {  # matplotlib types its keys as literals
     "font.size": 9,
@@ -43,7 +44,7 @@ def learning_curve(records: Sequence[Mapping[str, Any]]) -> str:
     Returns:
         An SVG element.
     """
-    epochs = [record for record in records if record["kind"] == "epoch"]
+    epochs = epochs_of(records)
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(8, 2.8), layout="constrained")
         left, right = figure.subplots(1, 2)

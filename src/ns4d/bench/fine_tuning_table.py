@@ -13,6 +13,7 @@ from ns4d.bench.sweep import AXES
 from ns4d.bench.tables import Table, percent
 from ns4d.numerics import LOIHI2, PROFILES
 from ns4d.quantize import OBSERVERS, Options
+from ns4d.train.journal import epochs_of
 
 # What in the text of `Options` departs from the command's defaults -> how the command says it.
 FLAGS: Mapping[str, str] = MappingProxyType(
@@ -57,7 +58,7 @@ def _row(record: Mapping[str, Any]) -> tuple[str, ...]:
     figures, tuning = record["figures"], record["fine_tuning"]
     recipe, arithmetic = tuning["recipe"], tuning["recipe"]["arithmetic"]
     start = next(line for line in tuning["journal"] if line["kind"] == "start")
-    epochs = [line for line in tuning["journal"] if line["kind"] == "epoch"]
+    epochs = epochs_of(tuning["journal"])
     return (
         figures["task"],
         arithmetic["name"],

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64
 
+from ns4d.choice import choose
 from ns4d.engines import ENGINES, Engine, State, Stream
-from ns4d.errors import ArtefactError, ConfigError, DataError
+from ns4d.errors import ArtefactError, DataError
 from ns4d.program import Program
 from ns4d.storage import write_atomically
 
@@ -23,14 +24,7 @@ def engine_of(name: str) -> Engine:
     Raises:
         ConfigError: There is none.
     """
-    if name not in ENGINES:
-        raise ConfigError(
-            "--engine",
-            expected=f"one of {', '.join(ENGINES)}",
-            got=repr(name),
-            fix="Leave it out: no engine changes a result.",
-        )
-    return ENGINES[name]()
+    return choose("--engine", ENGINES, name, "Leave it out: no engine changes a result.")()
 
 
 def open_stream(program: Program, engine: Engine, state: Path | None) -> Stream:

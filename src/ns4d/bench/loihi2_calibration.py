@@ -33,7 +33,7 @@ from ns4d.numerics import LOIHI2
 from ns4d.program import Program
 from ns4d.quantize import post_training_quantize
 from ns4d.storage import write_atomically
-from ns4d.train.journal import read_journal
+from ns4d.train.journal import epochs_of, read_journal
 
 RUN, FILE, SEQUENCES = Path("benchmarks/results/scifar"), "loihi2_calibration.json", 8
 PER_CORE = int(LOIHI2_CHIP.s4d_neurons_per_core.value)
@@ -92,7 +92,7 @@ def main() -> None:
     run = load_run(RUN)
     tokens = run.dataset.test.tokens[:SEQUENCES].astype(np.float64)
     record = calibrate(counted_program(run), list(tokens), _say)
-    epochs = [line for line in read_journal(RUN) if line["kind"] == "epoch"]
+    epochs = epochs_of(read_journal(RUN))
     accuracy = epochs[-1]["validation_accuracy"]
     record["network"] = {"run": str(RUN), "epochs": len(epochs), "validation_accuracy": accuracy}
     record["environment"] = environment()

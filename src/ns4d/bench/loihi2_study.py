@@ -19,7 +19,7 @@ from ns4d.bench.loihi2_tables import (
 )
 from ns4d.bench.loihi2_what_if_table import what_if_plain, what_if_table
 from ns4d.bench.tables import Table
-from ns4d.errors import ConfigError
+from ns4d.choice import choose
 from ns4d.loihi2.comparison import PAPER_ROWS, Item, Row, simulated
 from ns4d.loihi2.costs import COSTS
 from ns4d.loihi2.estimate import Estimate
@@ -170,15 +170,8 @@ def mode_of(name: str) -> Mode:
     Raises:
         ConfigError: There is none.
     """
-    for mode in Mode:
-        if mode.value == name:
-            return mode
-    raise ConfigError(
-        "--mode",
-        expected=f"one of {', '.join(mode.value for mode in Mode)}",
-        got=repr(name),
-        fix="fall-through has the least latency, pipelined the most tokens per second.",
-    )
+    fix = "fall-through has the least latency, pipelined the most tokens per second."
+    return choose("--mode", {mode.value: mode for mode in Mode}, name, fix)
 
 
 def plain_row(row: Row) -> dict[str, Any]:

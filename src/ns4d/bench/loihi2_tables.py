@@ -12,7 +12,6 @@ from ns4d.loihi2.estimate import Span
 from ns4d.loihi2.mode import Mode
 
 MILLI, MICRO = 1e-3, 1e-6
-ORIGINS = {origin.value: origin for origin in Origin}
 COMPARED = ("system", "energy, mJ", "latency, ms", "1/s", "product, µJ·s", "numbers")
 
 

@@ -65,9 +65,8 @@ def _tested(
             got=str(sequence),
             fix="Name one of them.",
         )
-    tokens = split.tokens[sequence, : split.lengths[sequence]][:count]
-    # Raw bytes would pass for messages; equation (0) takes real numbers.
-    return f"test sequence {sequence} of {task}", tokens.astype(np.float64)
+    # Real numbers: raw bytes would pass for messages.
+    return f"test sequence {sequence} of {task}", split.sequence(sequence)[:count]
 
 
 def _generated(program: Program, count: int) -> np.ndarray:

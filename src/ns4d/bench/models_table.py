@@ -29,7 +29,7 @@ def models_table(entries: Sequence[Entry]) -> Table:
                 entry.name,
                 card.task,
                 f"{card.parameters:,}",
-                f"{card.profile}, {'QAFT' if card.fine_tuned else 'PTQ'}",
+                card.quantized,
                 percent(card.float_accuracy),
                 percent(card.integer_accuracy),
                 f"{card.states_proved:,}/{card.states:,}",

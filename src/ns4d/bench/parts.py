@@ -10,8 +10,9 @@ from types import MappingProxyType
 from typing import Any
 
 from ns4d.bench.tables import Table
+from ns4d.choice import choose
 from ns4d.errors import ConfigError
-from ns4d.storage import write_atomically
+from ns4d.storage import require_folder, write_atomically
 
 Say = Callable[[str], None]
 Result = tuple[dict[str, Any], tuple[Table, ...]]
@@ -35,16 +36,9 @@ def run_parts(
     Raises:
         ConfigError: No part of that name, or no folder for the records.
     """
-    if only is not None and only not in PARTS:
-        raise ConfigError(
-            "--only",
-            expected=f"one of {', '.join(PARTS)}",
-            got=repr(only),
-            fix="Leave it out to run all parts.",
-        )
-    if results.exists() and not results.is_dir():
-        fix = "Name a folder; it is made if it is not there."
-        raise ConfigError("--results", expected="a folder", got=f"the file {results}", fix=fix)
+    if only is not None:
+        choose("--only", PARTS, only, "Leave it out to run all parts.")
+    require_folder("--results", results)
     done = {}
     for name in PARTS if only is None else (only,):
         file, part = PARTS[name]

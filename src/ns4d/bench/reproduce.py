@@ -20,7 +20,6 @@ from ns4d.bench.shelve import shelve
 from ns4d.bench.tables import Table
 from ns4d.data import load_task
 from ns4d.errors import ConfigError
-from ns4d.numerics import PROFILES, Arithmetic
 from ns4d.program import Program, load, save
 from ns4d.quantize import post_training_quantize
 from ns4d.storage import write_atomically
@@ -120,8 +119,7 @@ def retrain(entry: Entry, shelf: Path, data_dir: Path | None, device: torch.devi
 
 
 def _quantized(entry: Entry, folder: Path, run: LoadedRun, device: torch.device) -> Program:
-    arithmetic: Arithmetic = load(entry.program).arithmetic
-    assert arithmetic.name in PROFILES or entry.card.fine_tuned
+    arithmetic = load(entry.program).arithmetic
     if not entry.card.fine_tuned:
         origin = provenance(run.network, run.recipe)
         return post_training_quantize(run.network, run.dataset, arithmetic, provenance=origin)

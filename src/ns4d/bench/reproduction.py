@@ -121,13 +121,14 @@ def reproduce(
     figures = evaluate_run(run, entry.program, progress)
     if not quick:
         require_card(entry, figures)
+    sample = run.dataset.test.sequence(0)
     return Reproduction(
         entry,
         figures,
         quick,
         _equal(program, data_dir),
-        _on_chip(program, run),
-        _on_cpu(program, run),
+        on_chip(program, sample),
+        cpu_rows(program, sample),
     )
 
 
@@ -169,15 +170,7 @@ def _equal(program: Program, data_dir: Path | None) -> dict[str, int]:
     return {each.engine: each.values for each in found.comparisons}
 
 
-def _sample(run: LoadedRun) -> np.ndarray:
-    test = run.dataset.test
-    return test.tokens[0, : test.lengths[0]].astype(np.float64)
-
-
-def _on_chip(program: Program, run: LoadedRun) -> Run:
+def on_chip(program: Program, tokens: np.ndarray) -> Run:
+    """A model's modelled figures are those of the first test sequence on the paper's board."""
     mode, system = Mode.FALL_THROUGH, SYSTEMS["oheo-gulch"]
-    return run_on_chip(program, _sample(run), "test sequence 0", mode, system)
-
-
-def _on_cpu(program: Program, run: LoadedRun) -> tuple[Row, ...]:
-    return cpu_rows(program, _sample(run))
+    return run_on_chip(program, tokens, "test sequence 0", mode, system)

@@ -52,11 +52,10 @@ def models_table(records: Sequence[Record]) -> Table:
     rows = []
     for record in records:
         card, figures = find(record["model"]).card, record["figures"]
-        tuned = "QAFT" if card.fine_tuned else "PTQ"
         rows.append(
             (
                 record["model"],
-                f"{card.profile}, {tuned}",
+                card.quantized,
                 str(card.epochs),
                 str(card.seed),
                 f"{figures['test_sequences']:,}",

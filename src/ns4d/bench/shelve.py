@@ -7,20 +7,20 @@ RECORD is what `ns4d evaluate RUN --program PROGRAM --record RECORD` wrote, on t
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
-from ns4d.bench.loihi2_run import run as run_on_chip
+from ns4d.bench.records import read_record
+from ns4d.bench.reproduction import on_chip
 from ns4d.data import load_task
 from ns4d.errors import DataError
-from ns4d.loihi2.chip import SYSTEMS
 from ns4d.loihi2.mode import Mode
 from ns4d.program import Program, load
 from ns4d.storage import write_atomically
 from ns4d.train.checkpoint import BEST, load_selected
 from ns4d.train.journal import NAME as JOURNAL
+from ns4d.train.journal import epochs_of
 from ns4d.zoo import Card
 from ns4d.zoo.shelf import CARD, PROGRAM, SHELF
 
@@ -50,7 +50,7 @@ def shelve(
         DataError: The record is that of another program, or of less than the test part.
     """
     loaded = load(program)
-    card = card_of(loaded, run, json.loads(record.read_text("utf-8")), data_dir)
+    card = card_of(loaded, run, read_record(record), data_dir)
     folder = shelf / name
     folder.mkdir(parents=True, exist_ok=True)
     for source, target in ((run / BEST, BEST), (run / JOURNAL, JOURNAL), (program, PROGRAM)):
@@ -65,10 +65,8 @@ def card_of(program: Program, run: Path, record: dict[str, Any], data_dir: Path 
     dataset = load_task(recipe.task, data_dir, recipe.permutation)
     _require("program", program.digest, figures.get("digest"))
     _require("test sequences", len(dataset.test), figures["test_sequences"])
-    proved = [proof for proof in program.ranges if proof.states is not None]
-    states = sum(proof.states.size for proof in proved if proof.states is not None)
-    tokens = dataset.test.tokens[0, : dataset.test.lengths[0]].astype(float)
-    chip = run_on_chip(program, tokens, "test sequence 0", Mode.FALL_THROUGH, SYSTEMS["oheo-gulch"])
+    states = sum(node.a_re.size for node in program.recurrent)
+    chip = on_chip(program, dataset.test.sequence(0))
     through, piped = (chip.estimates[mode] for mode in (Mode.FALL_THROUGH, Mode.PIPELINED))
     return Card(
         task=figures["task"],
@@ -78,12 +76,12 @@ def card_of(program: Program, run: Path, record: dict[str, Any], data_dir: Path 
         profile=program.arithmetic.name,
         fine_tuned=bool(figures.get("fine_tuned")),
         seed=record["recipe"]["seed"],
-        epochs=sum(line["kind"] == "epoch" for line in record["journal"]),
+        epochs=len(epochs_of(record["journal"])),
         test_sequences=figures["test_sequences"],
         float_correct=figures["float_correct"],
         integer_correct=figures["integer_correct"],
         agreement=figures["agreement"],
-        states_proved=states - sum(proof.may_saturate for proof in proved),
+        states_proved=states - sum(proof.may_saturate for proof in program.ranges),
         states=states,
         cores=len(chip.simulation.activity.placement.cores),
         fall_through={"token_s": through.token_s.value, "token_j": through.token_j.value},

@@ -6,25 +6,18 @@ Heavy packages are imported inside the command, so that `ns4d --help` answers at
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Annotated
 
-import typer
 from rich.console import Console
 
 from ns4d.cli.app import app
-from ns4d.cli.options import AsJson
+from ns4d.cli.options import AsJson, Cores, ProgramFile, System
 
 
 @app.command()
 def place(
-    program: Annotated[Path, typer.Argument(help="A .ns4d file.")],
-    system: Annotated[
-        str, typer.Option(help="oheo-gulch, kapoho-point, kp-stack, alia-point or hala-point.")
-    ] = "oheo-gulch",
-    cores: Annotated[
-        int | None, typer.Option(min=1, help="At most so many: more are faster, fewer save power.")
-    ] = None,
+    program: ProgramFile,
+    system: System = "oheo-gulch",
+    cores: Cores = None,
     as_json: AsJson = False,
 ) -> None:
     """Place a program on the cores of a Loihi 2 system; say what limits each layer."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ns4d.choice import choose
 from ns4d.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -30,6 +31,15 @@ Certified = Annotated[
 ]
 ObserverName = Annotated[str, typer.Option(help="What scales must cover: max, percentile, mse.")]
 ReportPage = Annotated[Path | None, typer.Option(help="Compare nodes in an HTML page here.")]
+ProgramFile = Annotated[
+    Path, typer.Argument(help="A .ns4d file, or a name that `ns4d models` lists.")
+]
+System = Annotated[
+    str, typer.Option(help="oheo-gulch, kapoho-point, kp-stack, alia-point or hala-point.")
+]
+Cores = Annotated[
+    int | None, typer.Option(min=1, help="At most so many: more are faster, fewer save power.")
+]
 Bits = Annotated[int | None, typer.Option(help="Width in place of the profile's.")]
 Threads = Annotated[int, typer.Option(min=0, help="CPU threads for PyTorch; 0 is all cores.")]
 
@@ -72,11 +82,9 @@ def quantize_options(keep_b: bool, certified: bool | None, observer: str) -> Opt
     """How to quantize."""
     from ns4d.quantize import OBSERVERS, Options
 
-    if observer not in OBSERVERS:
-        names = ", ".join(OBSERVERS)
-        fix = "Choose one of these, or build an Observer in Python."
-        raise ConfigError("--observer", expected=f"one of {names}", got=repr(observer), fix=fix)
-    return Options(fold_b=not keep_b, certified=certified, observer=OBSERVERS[observer])
+    fix = "Choose one of these, or build an Observer in Python."
+    chosen = choose("--observer", OBSERVERS, observer, fix)
+    return Options(fold_b=not keep_b, certified=certified, observer=chosen)
 
 
 def counter(verb: str) -> Any:

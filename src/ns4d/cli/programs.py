@@ -14,15 +14,11 @@ import typer
 from rich.console import Console
 
 from ns4d.cli.app import app
-from ns4d.cli.options import AsJson, DataDir
+from ns4d.cli.options import AsJson, DataDir, ProgramFile
 
 
 @app.command()
-def show(
-    program: Annotated[
-        Path, typer.Argument(help="A .ns4d file, or a name that `ns4d models` lists.")
-    ],
-) -> None:
+def show(program: ProgramFile) -> None:
     """Print an integer program in readable form."""
     from ns4d.program import to_text
     from ns4d.zoo import load
@@ -32,9 +28,7 @@ def show(
 
 @app.command()
 def verify(
-    program: Annotated[
-        Path, typer.Argument(help="A .ns4d file, or a name that `ns4d models` lists.")
-    ],
+    program: ProgramFile,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -57,9 +51,7 @@ def verify(
 
 @app.command()
 def stream(
-    program: Annotated[
-        Path, typer.Argument(help="A .ns4d file, or a name that `ns4d models` lists.")
-    ],
+    program: ProgramFile,
     tokens: Annotated[
         str, typer.Option("--input", help="A .npy of shape (l, i), or - for a token per line.")
     ] = "-",

@@ -48,8 +48,10 @@ def reproduce(
     """Measure the shipped models again; print the paper's tables with ours beside them."""
     from ns4d.bench.reproduce import chosen, reproduce_all, retrain
     from ns4d.bench.tables import print_table
+    from ns4d.storage import require_folder
 
     entries = chosen(task)
+    require_folder("--out", out)
     place = device_of(device, threads)
     say = counter("streamed")
     if train:

@@ -13,13 +13,9 @@ import typer
 from rich.console import Console
 
 from ns4d.cli.app import app
-from ns4d.cli.options import AsJson, DataDir
+from ns4d.cli.options import AsJson, Cores, DataDir, ProgramFile, System
 
 Mode = Annotated[str, typer.Option("--mode", help="fall-through or pipelined.")]
-System = Annotated[
-    str, typer.Option(help="oheo-gulch, kapoho-point, kp-stack, alia-point or hala-point.")
-]
-Cores = Annotated[int | None, typer.Option(min=1, help="At most so many.")]
 Tokens = Annotated[
     str | None, typer.Option("--input", help="A .npy of shape (l, i), or - for lines.")
 ]
@@ -34,7 +30,7 @@ Figures = Annotated[Path | None, typer.Option(help="Write the pictures in this f
 
 @app.command()
 def simulate(
-    program: Annotated[Path, typer.Argument(help="A .ns4d file.")],
+    program: ProgramFile,
     mode: Mode = "fall-through",
     system: System = "oheo-gulch",
     cores: Cores = None,

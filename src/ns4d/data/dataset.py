@@ -86,6 +86,17 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def sequence(self, index: int) -> np.ndarray:
+        """One sequence as real raw tokens, without its padding.
+
+        Args:
+            index: Its position, from 0.
+
+        Returns:
+            float64 (l, i).
+        """
+        return self.tokens[index, : self.lengths[index]].astype(np.float64)
+
     def select(self, indices: np.ndarray) -> Split:
         """The sequences at the given positions, in that order.
 

@@ -7,8 +7,9 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Int64
 
-from ns4d.engines.state import State
+from ns4d.engines.state import State, require_one
 from ns4d.program import Program
+from ns4d.program.tokens import admit_token
 
 
 @runtime_checkable
@@ -75,6 +76,21 @@ class Machine(Protocol):
             RangeError: An illegal value, or one token too many. The state is unchanged.
         """
         ...
+
+
+def token_by_advance(machine: Machine, token: np.ndarray) -> Int64[np.ndarray, " classes"]:
+    """`Machine.token` for a machine that has no shorter way: a chunk of one.
+
+    Args:
+        machine: Of one stream.
+        token: As in `Machine.token`, with its errors.
+
+    Returns:
+        The scores after it.
+    """
+    u = admit_token(machine.program.arithmetic, machine.program.input, token)
+    require_one(machine.streams)
+    return machine.advance(u[None, None])[0, 0]
 
 
 @runtime_checkable

@@ -16,7 +16,8 @@ from typing import final
 import numpy as np
 from jaxtyping import Int64
 
-from ns4d.engines.state import State, require_one, require_safe, require_state, zero_state
+from ns4d.engines.base import token_by_advance
+from ns4d.engines.state import State, require_safe, require_state, zero_state
 from ns4d.numerics import (
     SYNAPSE_SHIFT,
     Arithmetic,
@@ -26,7 +27,7 @@ from ns4d.numerics import (
     shift_toward_zero,
 )
 from ns4d.program import S4D, Add, Dense, Descale, Program
-from ns4d.program.tokens import admit_streams, admit_token
+from ns4d.program.tokens import admit_streams
 
 States = Int64[np.ndarray, "b h n"]
 
@@ -104,9 +105,7 @@ class ReferenceMachine:
 
     def token(self, token: np.ndarray) -> Int64[np.ndarray, " classes"]:
         """One raw token into a machine of one stream; see `Machine.token`."""
-        u = admit_token(self._program.arithmetic, self._program.input, token)
-        require_one(self.streams)
-        return self.advance(u[None, None])[0, 0]
+        return token_by_advance(self, token)
 
 
 def advance(

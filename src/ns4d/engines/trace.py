@@ -10,6 +10,25 @@ from ns4d.program import Program
 from ns4d.program.tokens import admit_sequences
 
 
+def by_node(
+    program: Program, messages: Int64[np.ndarray, "b l _"]
+) -> dict[str, Int64[np.ndarray, "b l _"]]:
+    """The messages of all nodes side by side, in their order, as `Engine.trace` gives them.
+
+    Args:
+        program: Whose nodes sent them.
+        messages: As wide as all nodes together.
+
+    Returns:
+        Node name -> its own, a copy.
+    """
+    ends = np.cumsum(program.channels)
+    return {
+        node.name: messages[:, :, end - node.outputs : end].copy()
+        for node, end in zip(program.nodes, ends, strict=True)
+    }
+
+
 def trace(
     program: Program, sequences: np.ndarray, engine: Engine | None = None
 ) -> dict[str, Int64[np.ndarray, "b l _"]]:

@@ -5,16 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from ns4d.errors import ConfigError
-from ns4d.export import c99, lava, nir, onnx
-from ns4d.export.base import Exporter
+from ns4d.choice import choose
+from ns4d.export import lava, nir, onnx
+from ns4d.export.base import Export, Exporter, Request
+from ns4d.program import Program
+
+
+def _c99(program: Program, request: Request) -> Export:
+    # The generator takes a while to load: only who exports to C pays for it.
+    from ns4d.export import c99
+
+    return c99.export_program(program, request)
+
 
 EXPORTERS: Mapping[str, Exporter] = MappingProxyType(
     {
         "c": Exporter(
             "C99 for microcontrollers; exact",
             frozenset({"name", "part", "flash_bytes", "ram_bytes", "tokens", "length", "sensor"}),
-            c99.export_program,
+            _c99,
         ),
         "onnx": Exporter(
             "ONNX step, chunk, sequence; exact for a program",
@@ -44,11 +53,4 @@ def exporter_of(name: str) -> Exporter:
     Raises:
         ConfigError: No format of that name.
     """
-    if name not in EXPORTERS:
-        raise ConfigError(
-            "--to",
-            expected=f"one of {', '.join(EXPORTERS)}",
-            got=repr(name),
-            fix="`ns4d export --help` says what each of them is.",
-        )
-    return EXPORTERS[name]
+    return choose("--to", EXPORTERS, name, "`ns4d export --help` says what each of them is.")

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
 
+from ns4d.choice import choose
 from ns4d.errors import ConfigError
 from ns4d.loihi2.fact import Fact, Tag
 
@@ -169,11 +170,4 @@ def system_of(name: str) -> System:
     Raises:
         ConfigError: No such system.
     """
-    if name not in SYSTEMS:
-        raise ConfigError(
-            "--system",
-            expected=f"one of {', '.join(SYSTEMS)}",
-            got=repr(name),
-            fix="In Python, ns4d.loihi2.chip describes others.",
-        )
-    return SYSTEMS[name]
+    return choose("--system", SYSTEMS, name, "In Python, ns4d.loihi2.chip describes others.")

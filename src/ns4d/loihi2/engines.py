@@ -15,12 +15,14 @@ import numpy as np
 from jaxtyping import Int64
 
 from ns4d.engines import Engine, State
-from ns4d.engines.state import require_one, require_safe, require_state, zero_state
+from ns4d.engines.base import token_by_advance
+from ns4d.engines.state import require_safe, require_state, zero_state
+from ns4d.engines.trace import by_node
 from ns4d.loihi2.chip import UNLIMITED, System
 from ns4d.loihi2.mode import Mode
 from ns4d.loihi2.place import place
 from ns4d.program import Program
-from ns4d.program.tokens import admit_streams, admit_token
+from ns4d.program.tokens import admit_streams
 
 if TYPE_CHECKING:
     from ns4d.loihi2.simulate_layout import Layout
@@ -107,17 +109,11 @@ class ChipMachine:
 
     def trace(self, u: Int64[np.ndarray, "b l i"]) -> dict[str, Int64[np.ndarray, "b l _"]]:
         """`advance`, but what comes back are the messages of every node, by name."""
-        sent, found, at = self._run(u, traced=True)[1], {}, 0
-        for node in self._program.nodes:
-            found[node.name] = sent[:, :, at : at + node.outputs].copy()
-            at += node.outputs
-        return found
+        return by_node(self._program, self._run(u, traced=True)[1])
 
     def token(self, token: np.ndarray) -> Int64[np.ndarray, " classes"]:
         """One raw token into a machine of one stream; see `Machine.token`."""
-        u = admit_token(self._program.arithmetic, self._program.input, token)
-        require_one(self._streams)
-        return self.advance(u[None, None])[0, 0]
+        return token_by_advance(self, token)
 
     def _run(
         self, u: Int64[np.ndarray, "b l i"], traced: bool

@@ -6,6 +6,7 @@ Kinds of records: `epoch` (train and validation figures) and `start` (machine an
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -54,6 +55,11 @@ class Journal:
             for name, value in record.items():
                 if isinstance(value, (int, float)) and name != "step":
                     self._board.add_scalar(name, value, record["step"])
+
+
+def epochs_of(records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The records of whole epochs, in order."""
+    return [record for record in records if record["kind"] == "epoch"]
 
 
 def read_journal(folder: Path) -> list[dict[str, Any]]:

@@ -78,6 +78,11 @@ class Card:
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 
     @property
+    def quantized(self) -> str:
+        """Profile and way of quantizing, as in "loihi2, PTQ"."""
+        return f"{self.profile}, {'QAFT' if self.fine_tuned else 'PTQ'}"
+
+    @property
     def float_accuracy(self) -> float:
         """Of the float network, on the test part."""
         return self.float_correct / self.test_sequences

@@ -10,11 +10,13 @@ from jaxtyping import Int64
 from ns4d.bench.emulate.emulated import Core
 from ns4d.bench.emulate.targets import Target
 from ns4d.bench.emulate.toolchain import NAME, Toolchain, build
-from ns4d.engines.state import State, require_one, require_safe, require_state, zero_state
-from ns4d.export.c99.states import layout, read_states, write_states
+from ns4d.engines.base import token_by_advance
+from ns4d.engines.state import State, require_safe, require_state, zero_state
+from ns4d.engines.trace import by_node
+from ns4d.export.c99.states import layout, read_states, tokens_seen, write_states
 from ns4d.export.c99.unit import Unit
 from ns4d.program import Program
-from ns4d.program.tokens import admit_streams, admit_token
+from ns4d.program.tokens import admit_streams
 
 
 @final
@@ -63,9 +65,7 @@ class Emulated:
                 core.step(token)
                 rows.append(core.recorded(count))
         core.record(0)
-        messages = np.array(rows, np.int64).reshape(*u.shape[:2], count)
-        parts = np.split(messages, np.cumsum(program.channels)[:-1], axis=2)
-        return {node.name: m for node, m in zip(program.nodes, parts, strict=False)}
+        return by_node(program, np.array(rows, np.int64).reshape(*u.shape[:2], count))
 
     def _core_of(self, program: Program) -> Core:
         if self._core is None or self._core.build.program != program:
@@ -107,7 +107,7 @@ class EmulatedMachine:
         """So many tokens for every stream; see `Machine.advance`."""
         program = self.program
         u = admit_streams(program.arithmetic, program.input, u, self.streams)
-        require_safe(program, self.state.tokens_seen + u.shape[1])
+        require_safe(program, tokens_seen(self._structs) + u.shape[1])
         scores = np.zeros((*u.shape[:2], len(program.classes)), np.int64)
         for k, sequence in enumerate(u):
             self._core.struct = self._structs[k : k + 1].tobytes()
@@ -118,6 +118,4 @@ class EmulatedMachine:
 
     def token(self, token: np.ndarray) -> Int64[np.ndarray, " classes"]:
         """One raw token into a machine of one stream; see `Machine.token`."""
-        u = admit_token(self.program.arithmetic, self.program.input, token)
-        require_one(self.streams)
-        return self.advance(u[None, None])[0, 0]
+        return token_by_advance(self, token)

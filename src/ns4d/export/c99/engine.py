@@ -16,14 +16,16 @@ from typing import final
 import numpy as np
 from jaxtyping import Int64
 
-from ns4d.engines.state import State, require_one, require_safe, require_state
+from ns4d.engines.base import token_by_advance
+from ns4d.engines.state import State, require_safe, require_state
+from ns4d.engines.trace import by_node
 from ns4d.errors import ArtefactError, ConfigError
 from ns4d.export.c99.files import model_files
-from ns4d.export.c99.states import layout, read_states, write_states
+from ns4d.export.c99.states import layout, read_states, tokens_seen, write_states
 from ns4d.export.c99.templates import filled_in
 from ns4d.export.c99.unit import Unit
 from ns4d.program import Program
-from ns4d.program.tokens import admit_streams, admit_token
+from ns4d.program.tokens import admit_streams
 
 NAME = "model"
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-pedantic")
@@ -76,9 +78,7 @@ class C99:
         machine = self.load(program, len(u))
         messages = np.zeros((*u.shape[:2], sum(program.channels)), np.int32)
         machine.call(u, messages)
-        ends = np.cumsum(program.channels)[:-1]
-        parts = np.split(messages.astype(np.int64), ends, axis=2) if program.nodes else []
-        return {node.name: m for node, m in zip(program.nodes, parts, strict=True)}
+        return by_node(program, messages.astype(np.int64))
 
     def _library(self, program: Program) -> ctypes.CDLL:
         if program.digest not in self._libraries:
@@ -143,14 +143,12 @@ class C99Machine:
         """So many tokens for every stream; see `Machine.advance`."""
         program = self.program
         u = admit_streams(program.arithmetic, program.input, u, self._streams)
-        require_safe(program, self.state.tokens_seen + u.shape[1])
+        require_safe(program, tokens_seen(self._states) + u.shape[1])
         return self.call(u, None)
 
     def token(self, token: np.ndarray) -> Int64[np.ndarray, " classes"]:
         """One raw token into a machine of one stream; see `Machine.token`."""
-        u = admit_token(self.program.arithmetic, self.program.input, token)
-        require_one(self._streams)
-        return self.advance(u[None, None])[0, 0]
+        return token_by_advance(self, token)
 
     def call(
         self, u: Int64[np.ndarray, "b l i"], messages: np.ndarray | None

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from ns4d.errors import ConfigError
+from ns4d.choice import choose
 
 KIB = 1024
 
@@ -67,11 +67,4 @@ def part_of(name: str) -> Part:
     Raises:
         ConfigError: It is not in the table.
     """
-    if name not in PARTS:
-        raise ConfigError(
-            "--part",
-            expected=f"one of {', '.join(PARTS)}",
-            got=repr(name),
-            fix="For another part give --flash and --ram in bytes.",
-        )
-    return PARTS[name]
+    return choose("--part", PARTS, name, "For another part give --flash and --ram in bytes.")

@@ -72,6 +72,8 @@ def _operand_shift(k_max: np.ndarray, x_max: int, shift: np.ndarray) -> int | No
 def _narrow(low: int, top: int, up: int | None) -> Quotient:
     """A division where s is a number, a shift of the magnitude where it is not."""
     fixed = low == top
+    if up is None and not fixed:
+        return Quotient(primitives.ADD_SHIFTED, True)
     short = f"sum + k * x / {1 << low}" if fixed else "sum + shift_toward_zero(k * x, s)"
     calls = () if fixed else (primitives.SHIFT_TOWARD_ZERO,)
     name = "add_shifted" + (f"_{low}" if fixed else "") + ("" if up is None else f"_up_{up}")

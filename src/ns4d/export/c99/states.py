@@ -35,9 +35,14 @@ def read_states(unit: Unit, structs: np.ndarray) -> State:
         shape = (len(structs), *node.a_re.shape)
         x_re[node.name] = x["re"].astype(np.int64).reshape(shape)
         x_im[node.name] = x["im"].astype(np.int64).reshape(shape)
-    seen = int(structs["tokens"][0]) if len(structs) else 0
+    seen = tokens_seen(structs)
     r = structs["score"].astype(np.int64) - seen * unit.program.readout.bias
     return State(x_re, x_im, r, seen)
+
+
+def tokens_seen(structs: np.ndarray) -> int:
+    """How many tokens led to these structs, the same for all."""
+    return int(structs["tokens"][0]) if len(structs) else 0
 
 
 def write_states(unit: Unit, state: State) -> np.ndarray:

@@ -13,12 +13,13 @@ import onnx
 import onnxruntime
 from jaxtyping import Int64
 
-from ns4d.engines.state import State, require_one, require_safe, require_state, zero_state
+from ns4d.engines.base import token_by_advance
+from ns4d.engines.state import State, require_safe, require_state, zero_state
 from ns4d.export.onnx.models import integer_token
 from ns4d.export.onnx.neuron import NEW
 from ns4d.export.onnx.unrolled import chunk_model, step_model
 from ns4d.program import Program
-from ns4d.program.tokens import admit_streams, admit_token
+from ns4d.program.tokens import admit_streams
 
 
 def open_session(
@@ -155,9 +156,7 @@ class OnnxMachine:
 
     def token(self, token: np.ndarray) -> Int64[np.ndarray, " classes"]:
         """One raw token into a machine of one stream; see `Machine.token`."""
-        u = admit_token(self._program.arithmetic, self._program.input, token)
-        require_one(self.streams)
-        return self.advance(u[None, None])[0, 0]
+        return token_by_advance(self, token)
 
     def _run(self, tokens: np.ndarray) -> np.ndarray:
         """One call: the state goes in, then out."""
