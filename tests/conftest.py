@@ -37,11 +37,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _fixed_seeds() -> None:
-    """Each test starts from the same random state, whatever ran before it."""
+def _same_start() -> None:
+    """Each test starts from the same random state with one thread, whatever ran before it."""
     np.random.seed(0)
     if torch := sys.modules.get("torch"):
         torch.manual_seed(0)
+        torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from types import SimpleNamespace
 
 import numpy as np
@@ -18,16 +17,10 @@ TOKENS = np.random.default_rng(1).integers(-900, 900, (25, 2))
 
 
 @pytest.fixture(autouse=True)
-def few(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Little work, on the thread that asks."""
-    import numba
-
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Little work."""
     monkeypatch.setattr(loihi2_cpu, "TOKENS", 30)
     monkeypatch.setattr(loihi2_cpu, "BATCH", 3)
-    before = numba.get_num_threads()
-    numba.set_num_threads(1)
-    yield
-    numba.set_num_threads(before)
 
 
 def test_tokens_and_samples_are_timed() -> None:

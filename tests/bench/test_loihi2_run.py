@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 
@@ -119,14 +117,3 @@ def test_every_row_of_a_comparison_says_how_it_is_known(made: Run) -> None:
         ("26.89", "6.33", "158", "170"),
         ("0.961", "8.476", "7,550", "8.15"),
     ]
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """The native engine on the thread that asks."""
-    import numba
-
-    before = numba.get_num_threads()
-    numba.set_num_threads(1)
-    yield
-    numba.set_num_threads(before)
