@@ -215,13 +215,17 @@ def test_single_precision_parameters_are_exact(uniform):
 def test_pairs_of_short_parameters():
     program = neuron(SUMS, **ODD, shifts=(15, 3, 14, 5))
     assert pack(program).paths[1] == p.SHORT
-    head, modes = head_and_modes(program, 256 + 2 * 448, 96)
+    head, modes = head_and_modes(program, 384, 96)
     node = program.nodes[1]
     assert isinstance(node, S4D)
     rows = head[:256].view("<i4").reshape(8, 8)
     # The drive, its shift, its remainder, what brings that to a_shift; then the sum's shifts.
     assert rows[:, 0].tolist() == [32767, 3, 7, 12, 15, 1, 2**14, 0]
     assert not rows[:, 1:].any()
+    unit_out, direct = head[256:].view("<f8").reshape(2, 8)
+    assert unit_out[0] == 2.0**-14
+    assert direct[0] == -31 / 32
+    assert not direct[1:].any()
     pairs = modes.view("<i2").reshape(MODES, 3, 8, 2)
     wanted = ((node.a_re, -node.a_im), (node.a_im, node.a_re), (node.c_re, -node.c_im))
     for k, (first, second) in enumerate(wanted):

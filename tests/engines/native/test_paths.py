@@ -155,6 +155,13 @@ SUM = {
         p.WORD,
         {"shifts": (15, 16, 0, 4), "a": 30_000, "b": 32767, "limit": 60_000},
     ),
+    # The message is as long as it may be, so the sums come near 2^53.
+    "sums within 53 bits, beyond": (
+        p.SHORT,
+        {"shifts": (16, 0, 23, 0), "b": 1, "c": 0, "d": 256, "limit": 4_194_303},
+        p.WORD,
+        {"shifts": (16, 0, 23, 0), "b": 1, "c": 0, "d": 256, "limit": 4_194_304},
+    ),
     "one b per channel, one per mode": (p.SHORT, FULL, p.WORD_MODES, {**FULL, "uniform": False}),
     "descaling by 52, by 53": (
         p.SHORT,

@@ -362,9 +362,6 @@ def masked(typing: Any, v: Any, mask: Any) -> Any:
     return v(v, mask), generate
 
 
-i64_low, i64_high = _half(I64X4, [0, 1, 2, 3], "sext"), _half(I64X4, [4, 5, 6, 7], "sext")
-
-
 @instruction
 def f64_of_low_words(typing: Any, v: Any) -> Any:
     """The low 32 bits of each 64-bit lane, signed, in double precision."""

@@ -2,7 +2,8 @@
 
 A dense layer reads its messages in pairs, keeps the pairs that are not both zero, and adds
 W_o,2k·m_2k + W_o,2k+1·m_2k+1 for eight outputs at once. About half of all messages are zero after
-ReLU, so about a quarter of the pairs is skipped.
+ReLU, so about a quarter of the pairs is skipped. Four blocks of eight outputs are summed at a time;
+their weights for all pairs stand together, so that memory is read from front to back.
 
 All arguments are integers: addresses and byte offsets, see `ns4d.engines.native.kernels`.
 """
@@ -76,10 +77,11 @@ def sum_pairs(row, parameters, source, room, sums):
         m, after = load_i32(source, 8 * k), load_i32(source, 8 * k + 4)
         word = np.int32((m & 0xFFFF) | (after << 16))
         store(room, 16 * count, np.int64(word))
-        store(room, 16 * count + 8, np.int64(k))
+        store(room, 16 * count + 8, np.int64(128 * k))
         count += word != 0
     blocks = 4 * ((column(row, BLOCKS) + 3) // 4)
     start = parameters + column(row, WEIGHTS)
+    weights, apart = start + 32 * blocks, 128 * ((column(row, INPUTS) + 1) // 2)
     for first in range(0, blocks, 4):
         at = start + 32 * first
         a, b, c, d = (
@@ -88,14 +90,14 @@ def sum_pairs(row, parameters, source, room, sums):
             load_i32x8(at, 64),
             load_i32x8(at, 96),
         )
-        weights = start + 32 * blocks + 32 * first
         for k in range(count):
             m = i16_of_i32(splat_i32x8(np.int32(load_i64(room, 16 * k))))
-            w = weights + 32 * blocks * load_i64(room, 16 * k + 8)
+            w = weights + load_i64(room, 16 * k + 8)
             a = a + pair_products(m, load_i16x16(w, 0))
             b = b + pair_products(m, load_i16x16(w, 32))
             c = c + pair_products(m, load_i16x16(w, 64))
             d = d + pair_products(m, load_i16x16(w, 96))
+        weights += apart
         at = sums + 32 * first
         store(at, 0, a)
         store(at, 32, b)

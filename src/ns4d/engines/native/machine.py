@@ -5,21 +5,24 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
-from functools import cache
+from functools import cache, cached_property
 from typing import final
 
 import numpy as np
 from jaxtyping import Int64
+from numba import types
 
+from ns4d.engines.base import token_by_advance
 from ns4d.engines.native import kernels
 from ns4d.engines.native.plan import LANES, Plan, aligned_bytes, padded
 from ns4d.engines.native.states import from_bytes, to_bytes, tokens_seen
-from ns4d.engines.state import State, require_one, require_safe, require_state
+from ns4d.engines.state import State, require_safe, require_state
 from ns4d.program import Program
 from ns4d.program.tokens import admit_streams, admit_token
 
 # Tokens per compiled call, which nothing can interrupt.
 SLICE = 1 << 16
+FLOAT64 = np.dtype(np.float64)
 
 
 class _Work:
@@ -46,6 +49,7 @@ class NativeMachine:
         self._program, self._plan, self._threads = program, plan, max(1, min(threads, streams))
         self._states = aligned_bytes(streams, plan.state_bytes)
         self._shape, self._classes = (program.inputs,), len(program.classes)
+        self._many = streams != 1
         self._work = [_Work(plan, self._classes) for _ in range(self._threads)]
         self._raw, self._whole = np.zeros(program.inputs), np.zeros(program.inputs, np.int64)
         self._scores = np.zeros(self._classes, np.int64)
@@ -104,22 +108,31 @@ class NativeMachine:
 
     def token(self, token: np.ndarray) -> Int64[np.ndarray, " classes"]:
         """One raw token into a machine of one stream; see `Machine.token`."""
-        kind = token.dtype.kind if isinstance(token, np.ndarray) else ""
-        if kind not in ("f", "i") or token.shape != self._shape or token.dtype.itemsize > 8:
-            u = admit_token(self._program.arithmetic, self._program.input, token)
-            return self.advance(u[None, None])[0, 0]
-        if len(self._states) != 1:
-            require_one(self.streams)
-        if kind == "f":
+        if not isinstance(token, np.ndarray) or token.shape != self._shape or self._many:
+            return token_by_advance(self, token)
+        dtype = token.dtype
+        # The usual type is one object, known at a glance.
+        if dtype is FLOAT64 or (dtype.kind == "f" and dtype.itemsize <= 8):
             self._raw[:] = token
-            refused = kernels.token(self._context_at)
-        else:
+            refused = self._enter(self._context_at)
+        elif dtype.kind == "i":
             self._whole[:] = token
-            refused = kernels.message(self._context_at)
+            refused = self._enter_message(self._context_at)
+        else:
+            return token_by_advance(self, token)
         if refused:
             admit_token(self._program.arithmetic, self._program.input, token)
             require_safe(self._program, self._seen + 1)
         return self._scores.copy()
+
+    # The compiled function itself: calling it through Numba's dispatcher takes twice the time.
+    @cached_property
+    def _enter(self) -> Callable[[int], int]:
+        return kernels.token.compile((types.intp,))
+
+    @cached_property
+    def _enter_message(self) -> Callable[[int], int]:
+        return kernels.message.compile((types.intp,))
 
     @property
     def _seen(self) -> int:

@@ -6,7 +6,7 @@ A path is taken where the program's own certificate proves it exact:
     SINGLE   states within 24 bits; |t(a·x)| <= 2^23, |t(b·u)| <= 2^24, |v| <= 2^24, the same 53
     WORD     no state saturates; shifts at most 32; a, b aligned within 31 bits, the same 53
     SHORT    the same with one drive per channel, coefficients within 15 bits, b_shift <= a_shift,
-             |b·u| within 31 bits
+             |b·u| within 31 bits, aligned sums within 53
 
 The numbers behind them: float32 holds every integer up to 2^24, float64 up to 2^53.
 """
@@ -147,8 +147,8 @@ def _dense(
     start = np.zeros(outputs, np.int32)
     start[: len(bias)] = bias
     row[p.WEIGHTS] = writer.put(start)
-    # pair, block, output within the block, first or second of the pair
-    writer.put(room.reshape(-1, p.LANES, inputs // 2, 2).transpose(2, 0, 1, 3))
+    # four blocks, pair, block, output within the block, first or second of the pair
+    writer.put(room.reshape(-1, 4, p.LANES, inputs // 2, 2).transpose(0, 3, 1, 2, 4))
 
 
 def _descale(
@@ -279,8 +279,9 @@ def _word(
     head = _blocks(np.stack(rows), 4).transpose(1, 0, 2)
     if _fits_short(node, limit, proved):
         row[p.OP] = p.SHORT
-        heads = np.concatenate([_short_head(node), head.reshape(len(head) // 2, -1)], axis=1)
-        row[p.WEIGHTS] = writer.put(_join(heads, _short_modes(node)))
+        blocks = _join(_short_head(node), _short_modes(node))
+        # Chunks alone read the heads behind the blocks.
+        row[p.WEIGHTS] = writer.put(np.concatenate([blocks.ravel(), head.ravel()]))
         return
     row[p.OP] = p.WORD if node.has_one_drive else p.WORD_MODES
     words = [_words(k[0], k[1]) for k in ((a, c) if node.has_one_drive else (a, c, b))]
@@ -293,6 +294,7 @@ def _fits_short(node: S4D, limit: np.ndarray, proved: NodeRange) -> bool:
     parts = (node.a_re, node.a_im, node.c_re, node.c_im, node.b_re)
     return bool(
         node.has_one_drive
+        and _fits_double(node, limit, proved)
         and max(np.abs(part).max() for part in parts) <= HALF_WORD_MAX
         and node.b_shift.max() <= node.a_shift <= 16
         # L with what is added to it, the digits of (3), and the upper half of every state.
@@ -306,13 +308,15 @@ def _fits_short(node: S4D, limit: np.ndarray, proved: NodeRange) -> bool:
 
 
 def _short_head(node: S4D) -> np.ndarray:
-    """(blocks, 256 bytes as int64): what one drive per channel needs, in 32-bit lanes."""
+    """(blocks, 384 bytes as int64): the drive in 32-bit lanes; the output in double precision."""
     shifts = (node.a_shift, 16 - node.a_shift, (1 << node.a_shift) >> 1)
     rows = [node.b_re[:, 0], node.b_shift, (1 << node.b_shift) - 1, node.a_shift - node.b_shift]
     rows += [np.full_like(node.b_shift, shift) for shift in (*shifts, 0)]
     # The shifts of channels that do not exist are 0, which is harmless.
-    blocks = _blocks(np.stack(rows).astype(np.int32)).transpose(1, 0, 2)
-    return np.ascontiguousarray(blocks).reshape(len(blocks), -1).view(np.int64)
+    lanes = _blocks(np.stack(rows).astype(np.int32)).transpose(1, 0, 2).copy()
+    units = np.ldexp(1.0, -node.c_shift), np.ldexp(node.d.astype(np.float64), -node.d_shift)
+    doubles = _blocks(np.stack(units)).transpose(1, 0, 2).copy()
+    return _join(lanes.view(np.int64), doubles.view(np.int64))
 
 
 def _short_modes(node: S4D) -> np.ndarray:

@@ -9,8 +9,9 @@ Shifted by s <= 16 with the drive D and the half that rounds, in 32 bits that ma
 
     2^(16-s)·H + ⌊D / 2^s⌋ + ⌊(L + D mod 2^s + half) / 2^s⌋                                   (2)
 
-The sum over modes of c·x needs more than 32 bits: it is kept as three sums of 16-bit digits. `pack`
-takes this path where L, H and their like stay within 31 bits.
+The sum over modes of c·x needs more than 32 bits: it is kept as three sums of 16-bit digits, which
+meet in double precision. `pack` takes this path where L, H and their like stay within 31 bits, and
+the aligned sum of (3) within 53.
 """
 
 from __future__ import annotations
@@ -21,28 +22,30 @@ import numpy as np
 from numba import njit
 
 from ns4d.engines.native.lanes import (
+    f64_of_high,
+    f64_of_low,
+    floor,
+    fma,
     high_shorts,
     i16_of_i32,
-    i64_high,
-    i64_low,
-    i64_of_i32,
     join_shorts,
+    load_f64x4,
     load_i16x16,
-    load_i32x4,
     load_i32x8,
     masked,
     pair_products,
     shift_down,
+    splat_f64x4,
     splat_i32x8,
-    splat_i64x4,
     store,
 )
 from ns4d.engines.native.linear import INLINE, column, descale_four
 from ns4d.engines.native.plan import BLOCKS, DESCALE, MODES, STATE, WEIGHTS
-from ns4d.engines.native.word import HEAD, SHORT_HEAD, outgoing
+from ns4d.engines.native.word import SHORT_HEAD
 
-# Rows of a block's head, 32 bytes each; the heads of its two groups of four follow.
+# Rows of a block's head, 32 bytes each; the last two are pairs of rows in double precision.
 DRIVE, DRIVE_DOWN, DRIVE_MASK, DRIVE_UP, DOWN, UP, HALF = range(0, 224, 32)
+UNIT_OUT, DIRECT = 256, 320
 SIZE, STATES = 96, 64
 
 
@@ -79,11 +82,12 @@ def digits(c, low, high, zeroth, first, second):
 
 
 @njit(**INLINE)
-def finish(head, scale, source, target, zeroth, first, second):
-    """(4) for four channels from their three sums."""
-    y = (second << splat_i64x4(32)) + (first << splat_i64x4(16)) + zeroth
-    u = i64_of_i32(load_i32x4(source, 0))
-    descale_four(scale, outgoing(head, u, y), target)
+def finish(head, scale, u, target, zeroth, first, second):
+    """(4) for four channels from their message and three sums, all in double precision."""
+    by, half = splat_f64x4(65536.0), splat_f64x4(0.5)
+    y = fma(fma(second, by, first), by, zeroth)
+    direct = fma(load_f64x4(head, DIRECT), u, half)
+    descale_four(scale, floor(fma(y, load_f64x4(head, UNIT_OUT), direct)), target)
 
 
 def tokens(stamp: str) -> Callable[..., None]:
@@ -97,7 +101,8 @@ def tokens(stamp: str) -> Callable[..., None]:
         for block in range(column(row, BLOCKS)):
             for t in range(count):
                 w, x, at = head + SHORT_HEAD, states + apart * t, stride * t + 32 * block
-                whole, rest = drive_of(head, load_i32x8(source, at))
+                u = load_i32x8(source, at)
+                whole, rest = drive_of(head, u)
                 zeroth, first, second = zero, zero, zero
                 for _ in range(modes):
                     low, high = load_i16x16(x, 0), load_i16x16(x, 32)
@@ -113,12 +118,12 @@ def tokens(stamp: str) -> Callable[..., None]:
                     w += SIZE
                     x += STATES
                 finish(
-                    head + 256, scale, source + at, target + at,
-                    i64_low(zeroth), i64_low(first), i64_low(second),
+                    head, scale, f64_of_low(u), target + at,
+                    f64_of_low(zeroth), f64_of_low(first), f64_of_low(second),
                 )  # fmt: skip
                 finish(
-                    head + 256 + HEAD, scale + 32, source + at + 16, target + at + 16,
-                    i64_high(zeroth), i64_high(first), i64_high(second),
+                    head + 32, scale + 32, f64_of_high(u), target + at + 16,
+                    f64_of_high(zeroth), f64_of_high(first), f64_of_high(second),
                 )  # fmt: skip
             head += SHORT_HEAD + SIZE * modes
             states += STATES * modes

@@ -50,16 +50,16 @@ PREPARED = 192  # bytes of one mode in double precision
 # whose tokens have a kernel of their own in `ns4d.engines.native.short`.
 PER_CHANNEL, PER_MODE, SHORT = 0, 1, 2
 SIZE, STATES = (64, 96, 96), (32, 32, 64)
-SHORT_HEAD = 256 + 2 * HEAD
+SHORT_HEAD = 384
 
 
 @njit(**INLINE)
 def group_at(row, group, version):
     """Bytes from the start of the parameters to a group's head, to its modes; to its states."""
     modes = column(row, MODES)
-    if version == SHORT:  # two groups share a block of eight channels
-        block, lane = (SHORT_HEAD + SIZE[SHORT] * modes) * (group // 2), 16 * (group % 2)
-        head, w = block + 256 + HEAD * (group % 2), block + SHORT_HEAD + lane
+    if version == SHORT:  # two groups share a block of eight channels; the heads are behind all
+        size, lane = SHORT_HEAD + SIZE[SHORT] * modes, 16 * (group % 2)
+        head, w = size * column(row, BLOCKS) + HEAD * group, size * (group // 2) + SHORT_HEAD + lane
         return head, w, STATES[SHORT] * modes * (group // 2) + lane
     head = (HEAD + SIZE[version] * modes) * group
     return head, head + HEAD, STATES[version] * modes * group
