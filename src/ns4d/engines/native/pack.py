@@ -216,6 +216,8 @@ def _fits_single(node: S4D, limit: np.ndarray, proved: NodeRange) -> bool:
 
 def _single(writer: _Writer, row: np.ndarray, node: S4D, proved: NodeRange) -> None:
     row[p.OP] = p.SINGLE + 2 * (not node.has_one_drive) + (proved.may_saturate > 0)
+    contracts = (node.a_re**2 + node.a_im**2 <= 4**node.a_shift).all()
+    row[p.HEADROOM] = proved.state_max if contracts else -1
     sb, sc = -node.b_shift[:, None], -node.c_shift[:, None]
     modes = [
         np.ldexp(values.astype(np.float64), shift)

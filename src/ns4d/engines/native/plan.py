@@ -34,7 +34,8 @@ BLOCKS = 10  # of eight outputs
 STATE_MAX = 11
 TOKEN = 12  # address of the kernel for single tokens
 CHUNK = 13  # and of that for many
-COLUMNS = 14
+HEADROOM = 14  # SINGLE: what a state may come to within a chunk without clamps; -1 if unknown
+COLUMNS = 15
 
 # Values of OP. The S4D paths come in versions: with clamps where a state may saturate, with a
 # drive per mode where b is not one real number per channel.
