@@ -11,16 +11,18 @@ import pytest
 
 from ns4d.bench import sweep as module
 from ns4d.bench.operations import count_operations, has_shift_drive, stored_bytes
+from ns4d.bench.quantization import quantize_run
 from ns4d.bench.runs import LoadedRun
-from ns4d.bench.sweep import AXES, Sweep, front, label, read_rows, run_sweep, write_sweep
-from ns4d.bench.sweep_report import sweep_table, write_sweep_report
+from ns4d.bench.sweep import AXES, EXAMINED, Sweep, front, label, read_rows, run_sweep, write_sweep
+from ns4d.bench.sweep_report import sweep_table, tasks_table, write_sweep_report
 from ns4d.data import Split
-from ns4d.errors import ArtefactError
+from ns4d.errors import ArtefactError, DataError
 from ns4d.model import ModelConfig
 from ns4d.numerics import LOIHI2, ProductRounding
 from ns4d.program import Program
 from ns4d.quantize import OBSERVERS, Options, post_training_quantize
 from ns4d.quantize.compare import stream_split
+from ns4d.quantize.fidelity import fidelity
 from ns4d.train.recipes import RECIPES
 from quantize_networks import make_dataset, make_network
 
@@ -150,6 +152,39 @@ def test_record_with_report(few: None, tmp_path: Path) -> None:
     assert page.count("<svg") == 2
     for row in record["configurations"]:
         assert f"{row['bit_products']:,}" in page
+
+
+def test_a_row_says_where_precision_is_lost(few: None, tmp_path: Path) -> None:
+    """What `fidelity` finds on the first of the sequences, for the program of each row."""
+    plan = Sweep(LOIHI2, sequences=EXAMINED + 4)
+    rows = run_sweep(plan, RUN, tmp_path / "sweep.jsonl")["configurations"]
+    split = RUN.dataset.validation.select(np.arange(EXAMINED))
+    for row, arithmetic in zip(rows, plan.configurations(), strict=True):
+        made = quantize_run(RUN.network, RUN.dataset, arithmetic, plan.options, 64, {})
+        nodes = fidelity(made.folded, made.scales, made.program, split)
+        assert row["scores_db"] == nodes[-1].snr_db
+        assert row["worst_drop_db"] == max(node.drop_db for node in nodes[1:])
+        assert row["worst_node"] in [n.name for n in nodes if n.drop_db == row["worst_drop_db"]]
+    noisy = min(rows, key=lambda row: row["scores_db"])
+    assert noisy["weight_bits"] < LOIHI2.weight_bits or noisy["message_bits"] < LOIHI2.message_bits
+
+
+def test_tasks_stand_side_by_side(few: None, tmp_path: Path) -> None:
+    record = run_sweep(Sweep(LOIHI2, sequences=10), RUN, tmp_path / "sweep.jsonl")
+    failed = {"name": record["configurations"][0]["name"], "error": "none"}
+    first = record["configurations"][0]
+    other = record | {"task": "other", "configurations": [first, failed | {"name": "x"}]}
+    with pytest.raises(DataError, match="2 different sets"):
+        tasks_table([record, other])
+    table = tasks_table([record, record | {"task": "other"}])
+    assert table.columns[0] == "widths"
+    assert [column.split(",")[0] for column in table.columns[1:]] == [record["task"], "other"]
+    assert [row[0] for row in table.rows] == [row["name"] for row in record["configurations"]]
+    for row, kept in zip(table.rows, record["configurations"], strict=True):
+        assert row[1] == row[2]
+        assert row[1].startswith(f"{100 * kept['accuracy']:.2f} %; {kept['scores_db']:.0f} dB; ")
+        assert row[1].endswith(f"{kept['worst_node']} {kept['worst_drop_db']:.0f} dB")
+    assert tasks_table([record | {"configurations": [first, failed]}]).rows[1][1] == "no program"
 
 
 def test_operations_are_counted_from_the_integers() -> None:

@@ -15,7 +15,7 @@ from ns4d.bench import loihi2_documents, reproduction_documents, streaming_table
 from ns4d.bench.emulate.table import TABLES as EMULATION_TABLES
 from ns4d.bench.fine_tuning_table import fine_tuning_table
 from ns4d.bench.records import read_record
-from ns4d.bench.sweep_report import sweep_table
+from ns4d.bench.sweep_report import sweep_table, tasks_table
 from ns4d.bench.tables import Table, percent
 from ns4d.storage import write_atomically
 from ns4d.train.journal import epochs_of
@@ -105,6 +105,11 @@ def widths_table(results: Path) -> Table:
     return sweep_table(read_record(results / "sweep_smnist.json"))
 
 
+def fewer_bits_table(results: Path) -> Table:
+    """Accuracy of every swept task."""
+    return tasks_table([read_record(path) for path in sorted(results.glob("sweep_*.json"))])
+
+
 def tuned_table(results: Path) -> Table:
     """Accuracy of fine-tuned programs before, after."""
     paths = sorted(results.glob("*/record-qaft-*.json"))
@@ -115,6 +120,7 @@ TABLES: Mapping[str, Callable[[Path], Table]] = {
     "accuracy": accuracy_table,
     "training-step": step_table,
     "sweep": widths_table,
+    "sweep-tasks": fewer_bits_table,
     "fine-tuning": tuned_table,
     **{name: _streaming(table) for name, table in streaming_tables.TABLES.items()},
     **{name: _emulation(table) for name, table in EMULATION_TABLES.items()},

@@ -1,5 +1,8 @@
 """A study of widths: quantize a run at many of them, stream a validation subset, compare.
 
+Beside the accuracy of a configuration stands where it loses precision: the signal-to-noise ratio
+of its scores, and the node that adds most to the noise.
+
 Each finished configuration is one line of a JSON lines file. A configuration found there is not
 computed again, so a sweep that was stopped goes on where it stopped. A line belongs to its network,
 its profile, its sequences and its options; other lines are left alone.
@@ -28,9 +31,11 @@ from ns4d.program import Program
 from ns4d.quantize import Options, build_program, choose_scales, fold_batch_norm, observe
 from ns4d.quantize import agreement as compare
 from ns4d.quantize.compare import stream_split
+from ns4d.quantize.fidelity import fidelity, worst_node
 from ns4d.quantize.observe import NetworkRange
 from ns4d.quantize.observers import WIDTHLESS
 from ns4d.quantize.ptq import calibration_tokens
+from ns4d.quantize.scales import Scales
 from ns4d.storage import write_atomically
 from ns4d.train import evaluate
 from ns4d.train.checkpoint import network_digest
@@ -53,6 +58,9 @@ GRID: Mapping[str, tuple[int, ...]] = MappingProxyType(
         "state_bits": (24, 18),
     }
 )
+
+# The first so many of the validation sequences tell where precision is lost.
+EXAMINED = 16
 
 
 @dataclass(frozen=True)
@@ -120,6 +128,7 @@ def run_sweep(
         # The names of configurations tell their widths, not their roundings.
         "arithmetic": str(sweep.base),
         "sequences": len(split),
+        "examined": min(EXAMINED, len(split)),
         "options": str(sweep.options),
     }
     done = {row["name"]: row for row in read_rows(journal) if row.get("key") == key}
@@ -214,15 +223,15 @@ class _Study:
             normalization = self._run.dataset.normalization
             self._float = evaluate(self._folded, self._split, normalization).logits
         try:
-            return widths | self._figures(self._program(arithmetic))
+            return widths | self._figures(*self._program(arithmetic))
         except Ns4dError as error:
             return widths | {"error": str(error)}
 
-    def _program(self, arithmetic: Arithmetic) -> Program:
+    def _program(self, arithmetic: Arithmetic) -> tuple[Scales, Program]:
         """What `post_training_quantize` makes with these options, its provenance aside."""
         options = self._sweep.options
         scales = choose_scales(self._folded, self._observed(arithmetic), arithmetic, options)
-        return build_program(self._folded, scales, arithmetic, self._run.dataset, {})
+        return scales, build_program(self._folded, scales, arithmetic, self._run.dataset, {})
 
     def _observed(self, arithmetic: Arithmetic) -> NetworkRange:
         options, widths = self._sweep.options, (arithmetic.message_bits, arithmetic.state_bits)
@@ -232,13 +241,19 @@ class _Study:
             self._ranges[key] = observe(self._folded, tokens, lengths, options, arithmetic)
         return self._ranges[key]
 
-    def _figures(self, program: Program) -> dict[str, Any]:
+    def _figures(self, scales: Scales, program: Program) -> dict[str, Any]:
         scores = stream_split(program, self._split)
         counts = compare(self._float, scores, self._split)
+        few = self._split.select(np.arange(min(EXAMINED, len(self._split))))
+        nodes = fidelity(self._folded, scales, program, few)
+        worst = worst_node(nodes)
         return {
             "accuracy": counts.integer_accuracy,
             "float_accuracy": counts.float_accuracy,
             "agreement": counts.agreement,
+            "scores_db": nodes[-1].snr_db,
+            "worst_node": worst.name,
+            "worst_drop_db": worst.drop_db,
             "bytes": stored_bytes(program),
             **asdict(count_operations(program)),
         }

@@ -1,8 +1,8 @@
-"""What a sweep found: a table, two Pareto plots, one HTML page."""
+"""What sweeps found: a table, two Pareto plots, one HTML page; a table of several tasks."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from ns4d.bench.figures import pareto
 from ns4d.bench.report import Picture, Report, write_report
 from ns4d.bench.sweep import AXES, front
 from ns4d.bench.tables import Table, percent
+from ns4d.errors import DataError
 
 COSTS: Mapping[str, str] = {
     "bytes": "parameters, bytes",
@@ -28,6 +29,8 @@ def sweep_table(record: Mapping[str, Any]) -> Table:
         *(axis.removesuffix("_bits") for axis in AXES),
         "accuracy",
         "equal decisions",
+        "scores, dB",
+        "most noise from",
         "bytes",
         "multiplications",
         "additions",
@@ -36,6 +39,40 @@ def sweep_table(record: Mapping[str, Any]) -> Table:
     rows = tuple(_row(row) for row in record["configurations"])
     title = f"{record['task']}, {record['sequences']:,} validation sequences, PTQ"
     return Table(title, columns, rows)
+
+
+def tasks_table(records: Sequence[Mapping[str, Any]]) -> Table:
+    """One row per configuration, one column per task: how far each falls, and where.
+
+    Args:
+        records: From `run_sweep`, one per task.
+
+    Raises:
+        DataError: They are not of the same configurations.
+    """
+    names = {tuple(row["name"] for row in record["configurations"]) for record in records}
+    if len(names) != 1:
+        raise DataError(
+            "sweeps",
+            expected="the same widths for every task",
+            got=f"{len(names)} different sets",
+            fix="Run `ns4d sweep RUN --record FILE` for each with the same options.",
+        )
+    both = zip(*(record["configurations"] for record in records), strict=True)
+    rows = [(row[0]["name"], *map(_loss, row)) for row in both]
+    floats = (record["configurations"][0]["float_accuracy"] for record in records)
+    columns = (
+        "widths",
+        *(f"{r['task']}, float {percent(f)}" for r, f in zip(records, floats, strict=True)),
+    )
+    return Table("PTQ at fewer bits", columns, tuple(rows))
+
+
+def _loss(row: Mapping[str, Any]) -> str:
+    if "error" in row:
+        return "no program"
+    where = f"{row['worst_node']} {row['worst_drop_db']:.0f} dB"
+    return f"{percent(row['accuracy'])}; {row['scores_db']:.0f} dB; {where}"
 
 
 def write_sweep_report(record: Mapping[str, Any], path: Path) -> None:
@@ -74,10 +111,12 @@ def write_sweep_report(record: Mapping[str, Any], path: Path) -> None:
 def _row(row: Mapping[str, Any]) -> tuple[str, ...]:
     widths = tuple(str(row[axis]) for axis in AXES)
     if "error" in row:
-        return (*widths, "no program", *["-"] * 5)
+        return (*widths, "no program", *["-"] * 7)
     return (
         *widths,
         percent(row["accuracy"]),
         percent(row["agreement"]),
+        f"{row['scores_db']:.1f}",
+        f"{row['worst_node']}, {row['worst_drop_db']:.1f} dB",
         *(f"{row[k]:,}" for k in ("bytes", "multiplications", "additions", "bit_products")),
     )
