@@ -27,3 +27,19 @@ def test_the_terminal_shows_cells_and_origin(origin: Origin) -> None:
 
 def test_percent_has_two_digits() -> None:
     assert [percent(x) for x in (0.0, 0.99999, 1.0)] == ["0.00 %", "100.00 %", "100.00 %"]
+
+
+@pytest.mark.parametrize("width", [60, 200])
+def test_a_narrow_terminal_cuts_no_character(width: int) -> None:
+    """Names stay whole words; everything else is folded over lines."""
+    columns = ("model", *(f"heading {k}" for k in range(4)))
+    row = ("psmnist-small", "123,456,789", "98.76 %", "12,345,678,901", "loihi2, PTQ")
+    text = io.StringIO()
+    print_table(Table("t", columns, (row,)), Console(file=text, width=width))
+    printed = text.getvalue()
+    assert "…" not in printed
+    assert "psmnist-small" in printed
+    cells = [line.split("│")[1:-1] for line in printed.splitlines() if "│" in line]
+    for index, value in enumerate(row):
+        folded = "".join(line[index] for line in cells)
+        assert folded.replace(" ", "") == value.replace(" ", "")

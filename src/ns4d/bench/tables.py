@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Literal
 
 from rich.console import Console
 from rich.table import Table as RichTable
 
 from ns4d.errors import ShapeError
+
+LONGEST_NAME = 30
 
 
 class Origin(Enum):
@@ -60,8 +63,12 @@ class Table:
 def print_table(table: Table, console: Console) -> None:
     """Show a table in the terminal, numbers to the right."""
     shown = RichTable(title=f"{table.title} ({table.origin.value})", title_justify="left")
+    # Folded, not cut, where the terminal is narrow; names, which one copies, stay whole.
+    short = max((len(row[0]) for row in table.rows), default=0) <= LONGEST_NAME
     for index, column in enumerate(table.columns):
-        shown.add_column(column, justify="right" if index else "left")
+        justify: Literal["left", "right"] = "right" if index else "left"
+        whole = short and index == 0
+        shown.add_column(column, justify=justify, overflow="fold", no_wrap=whole)
     for row in table.rows:
         shown.add_row(*row)
     console.print(shown)
