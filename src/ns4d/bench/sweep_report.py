@@ -58,8 +58,8 @@ def tasks_table(records: Sequence[Mapping[str, Any]]) -> Table:
             got=f"{len(names)} different sets",
             fix="Run `ns4d sweep RUN --record FILE` for each with the same options.",
         )
-    both = zip(*(record["configurations"] for record in records), strict=True)
-    rows = [(row[0]["name"], *map(_loss, row)) for row in both]
+    alike = zip(*(record["configurations"] for record in records), strict=True)
+    rows = [(same[0]["name"], *map(_loss, same)) for same in alike]
     floats = (record["configurations"][0]["float_accuracy"] for record in records)
     columns = (
         "widths",

@@ -200,10 +200,12 @@ def chunk(clamped: bool, per_mode: bool, stamp: str) -> Callable[..., None]:
                 store(room, 64 * t + 32, i32_of_f32(direct * m))
             for _ in range(modes // 4):
                 far = furthest(x, driven)
-                if clamped and not (not per_mode and all_within(far, limit, room + 64 * TOKENS)):
-                    four_modes(w, size, x, room, count, top, True, per_mode)
-                else:
+                # (7) knows one drive per channel; where each mode has its own, clamps stay.
+                calm = not per_mode and all_within(far, limit, room + 64 * TOKENS)
+                if calm or not clamped:
                     four_modes(w, size, x, room, count, top, False, per_mode)
+                else:
+                    four_modes(w, size, x, room, count, top, True, per_mode)
                 w += 4 * size
                 x += 4 * STATES
             for _ in range(modes % 4):
