@@ -14,16 +14,14 @@ from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from ns4d.data import Dataset, Permutation
-from ns4d.errors import ConfigError
+from ns4d.errors import ConfigError, TrainingError
 from ns4d.model import Network
 from ns4d.train.allocator import keep_freed_memory
-from ns4d.train.augment import Hook, image_hook
+from ns4d.train.augment import Hook, image_hooks
 from ns4d.train.batches import SplitTensors, epoch_order, step_seed
 from ns4d.train.checkpoint import BEST, LATEST, Progress, save_checkpoint
 from ns4d.train.diagnose import non_finite_error
@@ -36,6 +34,9 @@ from ns4d.train.optimizer import build_optimizer, set_rates
 from ns4d.train.recipe import Recipe
 from ns4d.train.resume import find_checkpoint
 from ns4d.train.settings import to_plain
+from ns4d.train.step import Batch, TrainingStep
+
+SETTLE_STEPS = 50  # on CUDA; a step that waits for the device costs it a pause
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,13 @@ class _Session:
         self.per_epoch = len(self.train_part) // self.batch
         self.steps = self.per_epoch * recipe.schedule.epochs
         self.progress = self._resume(dataset.digest)
+        self.settled = self.progress.step
+        self.settle_steps = SETTLE_STEPS if device.type == "cuda" else 1
+        self.order: tuple[int, Tensor] | None = None
+        self.latest: Batch | None = None
         self.parallel: nn.Module = processes.wrap(self.network)
+        graph = device.type == "cuda" and processes.count == 1
+        self.training_step = TrainingStep(self.parallel, self.optimizer, recipe, device, graph)
 
     def close(self) -> None:
         """Free the wrapped network while its process group lives.
@@ -152,6 +159,7 @@ class _Session:
         the group's thread, which may be waiting for the lock to free its last tensor.
         """
         self.parallel = self.network
+        del self.training_step
 
     def _resume(self, data: str) -> Progress:
         checkpoint = find_checkpoint(self.folder, self.recipe, data, self.per_epoch)
@@ -183,11 +191,15 @@ class _Session:
             self._note_start(journal)
         began, saved = time.monotonic() - self.progress.seconds, time.monotonic()
         while self.progress.step < self.steps:
-            done = self._step()
-            self.progress = replace(done, seconds=time.monotonic() - began)
-            seen = max(done.seen, 1)
+            self._step()
+            ends_epoch = self.progress.step % self.per_epoch == 0
+            if not ends_epoch and self.progress.step % self.settle_steps:
+                continue
+            self._settle()
+            done = replace(self.progress, seconds=time.monotonic() - began)
+            self.progress, seen = done, max(done.seen, 1)
             display.step(done.step, done.loss_sum / seen, done.correct / seen, self.batch)
-            if done.step % self.per_epoch == 0:
+            if ends_epoch:
                 self._end_epoch(journal, display)
             elif time.monotonic() - saved > checkpoint_seconds:
                 self._save(LATEST)
@@ -197,48 +209,48 @@ class _Session:
                 self._save(LATEST)
                 raise interrupted(self.progress.step, self.steps, self.folder)
 
-    def _step(self) -> Progress:
-        step, recipe = self.progress.step, self.recipe
-        tokens, labels, lengths = self._draw(step)
+    def _step(self) -> None:
+        self.latest = batch = self._draw(self.progress.step)
         self.network.train()
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=recipe.bfloat16):
-            logits = self.parallel(tokens, lengths)
-        loss = functional.cross_entropy(
-            logits.float(), labels, label_smoothing=recipe.label_smoothing
-        )
-        self.optimizer.zero_grad()
-        loss.backward()
-        parameters = list(self.network.parameters())
-        norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
-        value = loss.item()
-        if not (np.isfinite(value) and torch.isfinite(norm)):
-            raise non_finite_error(self.network, step, tokens)
-        nn.utils.clip_grads_with_norm_(parameters, recipe.optimizer.clip, norm)
-        set_rates(self.optimizer, recipe.schedule.factor(step, self.steps))
-        self.optimizer.step()
-        return self._count(value, logits, labels)
+        set_rates(self.optimizer, self.recipe.schedule.factor(self.progress.step, self.steps))
+        self.training_step(batch)
+        self.progress = replace(self.progress, step=self.progress.step + 1)
 
-    def _draw(self, step: int) -> tuple[Tensor, Tensor, Tensor | None]:
-        epoch, position = divmod(step, self.per_epoch)
-        order = epoch_order(len(self.train_part), self.recipe.seed, epoch)
-        start = position * self.batch + self.processes.rank * self.share
-        indices = torch.tensor(order[start : start + self.share], device=self.device)
-        seed = step_seed(self.recipe.seed, step, self.processes.rank)
-        torch.manual_seed(seed)
-        return self.train_part.batch(indices, self.hooks, torch.Generator().manual_seed(seed))
-
-    def _count(self, loss: float, logits: Tensor, labels: Tensor) -> Progress:
-        correct = int((logits.argmax(1) == labels).sum())
-        counts = [loss * len(labels), float(correct), float(len(labels))]
+    def _settle(self) -> None:
+        """Bring the counts of the steps since the last time to where they can be read."""
+        outcome, now = self.training_step.outcome(), self.progress
+        if not outcome.finite:
+            raise self._explain(self.settled + outcome.accepted)
+        counts = [outcome.loss_sum, float(outcome.correct), float(outcome.seen)]
         loss_sum, correct, seen = self.processes.total(counts, self.device)
-        now = self.progress
-        return replace(
+        self.settled = now.step
+        self.progress = replace(
             now,
-            step=now.step + 1,
             loss_sum=now.loss_sum + loss_sum,
             correct=now.correct + int(correct),
             seen=now.seen + int(seen),
         )
+
+    def _explain(self, step: int) -> TrainingError:
+        latest = self.latest if step == self.progress.step - 1 else None
+        batch = latest or self._draw(step)
+        self.training_step.compute(batch)  # for its gradients; the parameters are frozen
+        return non_finite_error(self.network, step, batch[0])
+
+    def _draw(self, step: int) -> Batch:
+        epoch, position = divmod(step, self.per_epoch)
+        start = position * self.batch + self.processes.rank * self.share
+        indices = self._order(epoch)[start : start + self.share]
+        seed = step_seed(self.recipe.seed, step, self.processes.rank)
+        torch.manual_seed(seed)
+        return self.train_part.batch(indices, self.hooks, torch.Generator().manual_seed(seed))
+
+    def _order(self, epoch: int) -> Tensor:
+        """The order of an epoch on the device, sent there once."""
+        if self.order is None or self.order[0] != epoch:
+            order = epoch_order(len(self.train_part), self.recipe.seed, epoch)
+            self.order = epoch, torch.tensor(order, device=self.device)
+        return self.order[1]
 
     def _end_epoch(self, journal: Journal | None, display: Display) -> None:
         now = self.progress
@@ -272,7 +284,7 @@ class _Session:
                 "train_accuracy": accuracy,
                 "validation_loss": held.loss,
                 "validation_accuracy": held.accuracy,
-                "rate": self.optimizer.param_groups[1]["lr"],
+                "rate": float(self.optimizer.param_groups[1]["lr"]),
                 "seconds": self.progress.seconds,
             }
         )
@@ -305,10 +317,8 @@ class _Session:
 
 
 def _recipe_hooks(recipe: Recipe, dataset: Dataset, device: torch.device) -> list[Hook]:
-    if not recipe.augmentation.active:
-        return []
     order = Permutation(dataset.permutation).order(dataset.length)
-    return [image_hook(recipe.augmentation, torch.from_numpy(order).to(device))]
+    return image_hooks(recipe.augmentation, torch.from_numpy(order).to(device))
 
 
 def _device_name(device: torch.device) -> str:

@@ -27,14 +27,21 @@ def build_optimizer(network: nn.Module, settings: Optimizer) -> torch.optim.Adam
     for name, parameter in network.named_parameters():
         is_ssm = ".ssm." in name and name.rsplit(".", 1)[-1] in SSM_PARAMETERS
         (ssm if is_ssm else rest).append(parameter)
+    graph = rest[0].is_cuda  # a graph reads the rate where it was when captured: in a tensor
     groups = [
         {"params": ssm, "peak": settings.ssm_rate, "weight_decay": 0.0},
         {"params": rest, "peak": settings.rate, "weight_decay": settings.decay},
     ]
-    return torch.optim.AdamW(groups, lr=settings.rate, fused=True)
+    for group in groups:
+        group["lr"] = torch.tensor(group["peak"], device=rest[0].device) if graph else group["peak"]
+    return torch.optim.AdamW(groups, lr=settings.rate, fused=True, capturable=graph)
 
 
 def set_rates(optimizer: torch.optim.Optimizer, factor: float) -> None:
     """Set each group's rate to its peak times the schedule's factor."""
     for group in optimizer.param_groups:
-        group["lr"] = group["peak"] * factor
+        rate = group["peak"] * factor
+        if isinstance(group["lr"], torch.Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
