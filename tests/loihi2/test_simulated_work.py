@@ -81,7 +81,8 @@ def test_the_pace_of_small_is_that_of_a_core_full_of_neurons(work: Work) -> None
     neurons = max(c.neurons for c in work.clusters if c.kind is Kind.STATE)
     assert neurons == 342
     least = COSTS.step_floor_s.value + neurons * COSTS.state_update_s.value
-    assert least <= timing.token_s <= least + neurons * COSTS.synop_s.value
+    heard = neurons * COSTS.synop_s.value  # when every channel speaks
+    assert least <= timing.token_s <= (least + heard) * (1 + 1e-12)
     assert {work.clusters[s].kind for s in work.by_core[int(timing.core[60])]} == {Kind.STATE}
 
 

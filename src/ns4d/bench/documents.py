@@ -17,6 +17,7 @@ from ns4d.bench.fine_tuning_table import fine_tuning_table
 from ns4d.bench.records import read_record
 from ns4d.bench.sweep_report import sweep_table, tasks_table
 from ns4d.bench.tables import Table, percent
+from ns4d.bench.trainings_table import trainings_table
 from ns4d.storage import write_atomically
 from ns4d.train.journal import epochs_of
 
@@ -119,6 +120,7 @@ def tuned_table(results: Path) -> Table:
 TABLES: Mapping[str, Callable[[Path], Table]] = {
     "accuracy": accuracy_table,
     "training-step": step_table,
+    "trainings": trainings_table,
     "sweep": widths_table,
     "sweep-tasks": fewer_bits_table,
     "fine-tuning": tuned_table,

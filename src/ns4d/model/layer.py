@@ -93,7 +93,7 @@ class StateSpace(nn.Module):
         """Convolve; D is the kernel's value at lag zero, so it costs nothing of its own."""
         with torch.autocast(u.device.type, enabled=False):
             k = kernel(self.discrete(rate), u.shape[-1])
-            k = torch.cat([k[:, :1] + self.d[:, None], k[:, 1:]], dim=1)
+            k = k + functional.pad(self.d[:, None], (0, k.shape[1] - 1))
             return convolve(u, k)
 
 

@@ -1,6 +1,7 @@
 """Diagonal state-space models: spectra, discretization, kernel, convolution, recurrence."""
 
 from ns4d.ssm.convolution import convolve
+from ns4d.ssm.impulse import impulse_response, powers
 from ns4d.ssm.initial import inverse_spectrum, legs_spectrum, linear_spectrum
 from ns4d.ssm.s4d import (
     DiscreteSSM,
@@ -8,7 +9,6 @@ from ns4d.ssm.s4d import (
     discretize_bilinear,
     discretize_zoh,
     kernel,
-    powers,
     respond,
     scan,
 )
@@ -19,6 +19,7 @@ __all__ = [
     "convolve",
     "discretize_bilinear",
     "discretize_zoh",
+    "impulse_response",
     "inverse_spectrum",
     "kernel",
     "legs_spectrum",

@@ -16,7 +16,6 @@ Source    Gu et al., On the Parameterization and Initialization of Diagonal Stat
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -24,6 +23,7 @@ from jaxtyping import Complex, Float
 from torch import Tensor
 
 from ns4d.ssm.convolution import convolve
+from ns4d.ssm.impulse import impulse_response, powers
 
 
 @dataclass(frozen=True)
@@ -74,21 +74,8 @@ def discretize_bilinear(
     return DiscreteSSM((1 + delta * a / 2) / denominator, delta * b / denominator, c)
 
 
-def powers(a_bar: Complex[Tensor, "h n"], count: int) -> Complex[Tensor, "h n k"]:
-    """Ā^0 … Ā^(count-1) by doubling: about log2(count) products, no logarithm, no division."""
-    table = torch.ones_like(a_bar)[..., None]
-    factor = a_bar[..., None]
-    while table.shape[-1] < count:
-        table = torch.cat([table, table * factor], dim=-1)
-        factor = factor * factor
-    return table[..., :count]
-
-
 def kernel(ssm: DiscreteSSM, length: int) -> Float[Tensor, "h l"]:
-    """The impulse response (3), without an (h, n, l) tensor.
-
-    With q about √l, Ā^(qj+i) = (Ā^q)^j Ā^i: two tables of √l powers each and one real
-    matrix product over n, in which 2 Re(z w) = 2 (Re z Re w - Im z Im w).
+    """The impulse response (3), without an (h, n, l) tensor; see `ns4d.ssm.impulse`.
 
     Args:
         ssm: The discrete model.
@@ -97,15 +84,7 @@ def kernel(ssm: DiscreteSSM, length: int) -> Float[Tensor, "h l"]:
     Returns:
         K[0] … K[l-1] per channel.
     """
-    fine_count = math.isqrt(length - 1) + 1
-    coarse_count = -(-length // fine_count)
-    table = powers(ssm.a_bar, fine_count)
-    leap = table[..., -1] * ssm.a_bar
-    coarse = (2 * ssm.c * ssm.b_bar)[..., None] * powers(leap, coarse_count)
-    left = torch.cat([coarse.real, -coarse.imag], dim=1)
-    right = torch.cat([table.real, table.imag], dim=1)
-    with torch.autocast(left.device.type, enabled=False):  # bfloat16 would cost five digits
-        return (left.mT @ right).flatten(1)[:, :length]
+    return impulse_response(ssm.a_bar, ssm.c * ssm.b_bar, length)
 
 
 def advance(

@@ -1,0 +1,62 @@
+"""What trainings took and gave: one row per journal in `benchmarks/results`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ns4d.bench.tables import Table, percent
+from ns4d.train.journal import NAME, epochs_of, read_journal
+
+COLUMNS = (
+    *("run", "parameters", "device", "dropout", "augmentation", "decay", "epochs"),
+    *("s per epoch", "train, last epoch", "validation, best epoch"),
+)
+
+
+def trainings_table(results: Path) -> Table:
+    """One row per run whose journal is kept.
+
+    Args:
+        results: Folder of runs.
+
+    Returns:
+        Course and outcome as the journals have them; nothing here was seen by a test part.
+    """
+    folders = sorted(path.parent for path in results.glob(f"*/{NAME}"))
+    rows = (_row(folder.name, read_journal(folder)) for folder in folders)
+    return Table("Trainings", COLUMNS, tuple(rows))
+
+
+def _row(name: str, journal: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    started, epochs = journal[0], epochs_of(journal)
+    recipe, last = started["recipe"], epochs[-1]
+    done, planned = len(epochs), recipe["schedule"]["epochs"]
+    return (
+        name,
+        f"{started['parameters']:,}",
+        "; ".join(dict.fromkeys(_device(record) for record in journal if "device" in record)),
+        f"{recipe['model']['dropout']:g}",
+        _augmentation(recipe["augmentation"]),
+        f"{recipe['optimizer']['decay']:g}",
+        f"{done}" if done == planned else f"{done} of {planned}",
+        f"{last['seconds'] / done:.3g}",
+        percent(last["train_accuracy"]),
+        percent(max(epoch["validation_accuracy"] for epoch in epochs)),
+    )
+
+
+def _device(record: Mapping[str, Any]) -> str:
+    name = record["device"]
+    is_cpu = name in ("x86_64", "aarch64", "arm64") or "CPU" in name
+    plural = "" if record["threads"] == 1 else "s"
+    return f"CPU with {record['threads']} thread{plural}" if is_cpu else name
+
+
+def _augmentation(settings: Mapping[str, Any]) -> str:
+    """What of it is switched on."""
+    active = [
+        name if value is True else f"{name} {value:g}" for name, value in settings.items() if value
+    ]
+    return ", ".join(active) or "none"
