@@ -8,7 +8,7 @@ demo: .venv/stamp      ; $(BIN)/ns4d demo
 test: .venv/stamp      ; $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 check: .venv/stamp     ; $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/pyright --pythonpath $(BIN)/python
 bench: .venv/stamp     ; $(BIN)/ns4d bench
-conformance: .venv/stamp ; PYTHONPATH=src:tests $(BIN)/python -m conformance.run
+conformance: .venv/stamp ; PYTHONPATH=src:tests $(BIN)/python -m conformance.run $(ENGINES)
 emulate: .venv/stamp   ; $(BIN)/python -m ns4d.bench.emulate
 reproduce: .venv/stamp ; $(BIN)/ns4d reproduce --out benchmarks/results/reproduction && $(BIN)/python -m ns4d.bench.documents
 results: .venv/stamp   ; $(BIN)/python -m ns4d.bench.documents

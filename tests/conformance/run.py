@@ -3,17 +3,22 @@
 Exported models run by another engine are compared on some hundred cases, emulated cores on some
 dozen small ones.
 
-PYTHONPATH=src:tests python -m conformance.run [VALUES]
+PYTHONPATH=src:tests python -m conformance.run [VALUES] [ENGINE ...]
+
+An engine is named by the beginning of its name: `native`, `loihi2`, `C99`.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count, repeat
+from multiprocessing import get_context
 
 from conformance.family import Case, case
 from ns4d.bench.verify import ENGINES
@@ -83,37 +88,83 @@ def emulated() -> tuple[Engine, ...]:
     return tuple(Emulated(t, chain) for t in TARGETS.values() for chain in toolchains(t))
 
 
-def main(values: int) -> int:
-    """Print one line per engine; 1 if any differs."""
-    ours = [make() for name, make in ENGINES.items() if name != "reference"]
-    differ = [report(engine, lambda done: done.values >= values) for engine in ours]
-    for engine in exported():
-        differ.append(
-            report(engine, lambda done: done.values >= values or done.cases >= EXPORTED_CASES)
-        )
-    for engine in emulated():
-        small = (case(number, streams=4, tokens=12) for number in count())
-        few = lambda done: done.values >= values or done.cases >= EMULATED_CASES  # noqa: E731
-        differ.append(report(engine, few, small))
-    return int(any(differ))
+@dataclass(frozen=True)
+class Report:
+    """What is printed of an engine.
+
+    Args:
+        text: Its lines.
+        differs: Whether it differs from the reference.
+    """
+
+    text: str
+    differs: bool
 
 
-def report(
-    engine: Engine, enough: Callable[[Tally], bool], cases: Iterator[Case] | None = None
-) -> bool:
-    """Compare, print what came of it; whether anything differs."""
-    began = time.monotonic()
-    tally = conform(engine, enough, cases)
-    print(
-        f"{engine.name}: {tally.cases} cases, {tally.values:,} values compared with the reference, "
-        f"{len(tally.differences)} different, {time.monotonic() - began:.0f} s"
-    )
+@dataclass(frozen=True)
+class Trial:
+    """An engine with what it is put through.
+
+    Args:
+        engine: What is compared with the reference.
+        cases: At most so many; None is no limit.
+        small: Whether the cases are cut to few streams and tokens.
+    """
+
+    engine: Engine
+    cases: int | None = None
+    small: bool = False
+
+    def run(self, values: int) -> Report:
+        """Compare until there are so many values."""
+        limit, began = self.cases, time.monotonic()
+        cut = (case(number, streams=4, tokens=12) for number in count()) if self.small else None
+        tally = conform(self.engine, lambda d: d.values >= values or d.cases == limit, cut)
+        return Report(_describe(tally, time.monotonic() - began), bool(tally.differences))
+
+
+def trials() -> Iterator[Trial]:
+    """Every engine but the reference."""
+    yield from (Trial(make()) for name, make in ENGINES.items() if name != "reference")
+    yield from (Trial(engine, EXPORTED_CASES) for engine in exported())
+    yield from (Trial(engine, EMULATED_CASES, small=True) for engine in emulated())
+
+
+def main(values: int, names: Sequence[str] = (), jobs: int = os.cpu_count() or 1) -> int:
+    """Print one line per engine; 1 if any differs, 2 if a name is that of none."""
+    known = list(trials())
+    for name in names:
+        if not any(trial.engine.name.startswith(name) for trial in known):
+            engines = ", ".join(trial.engine.name for trial in known)
+            print(f"engine {name!r}: expected the beginning of one of {engines}", file=sys.stderr)
+            return 2
+    wanted = [n for n, t in enumerate(known) if not names or t.engine.name.startswith(tuple(names))]
+    different = False
+    # Each engine in a process of its own, where there are cores for that.
+    with ProcessPoolExecutor(min(jobs, len(wanted)), get_context("spawn")) as processes:
+        for found in processes.map(_run, wanted, repeat(values)):
+            print(found.text, flush=True)
+            different |= found.differs
+    return int(different)
+
+
+def _run(number: int, values: int) -> Report:
+    """The trial of that number, made anew: engines do not travel between processes."""
+    return list(trials())[number].run(values)
+
+
+def _describe(tally: Tally, seconds: float) -> str:
+    """A line on the engine, one on its paths if it has several, one per difference."""
+    lines = [
+        f"{tally.engine}: {tally.cases} cases, {tally.values:,} values compared with the "
+        f"reference, {len(tally.differences)} different, {seconds:.0f} s"
+    ]
     if tally.paths:
-        print(f"  cases per path: {dict(sorted(tally.paths.items()))}")
-    for difference in tally.differences:
-        print(f"  {difference}")
-    return bool(tally.differences)
+        lines.append(f"  cases per path: {dict(sorted(tally.paths.items()))}")
+    return "\n".join([*lines, *(f"  {difference}" for difference in tally.differences)])
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(int(float(sys.argv[1])) if len(sys.argv) > 1 else 10**8))
+    given = sys.argv[1:]
+    is_count = bool(given) and given[0][0].isdigit()
+    raise SystemExit(main(int(float(given[0])) if is_count else 10**8, given[is_count:]))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from conformance.family import PROFILES, case
-from conformance.run import Tally, conform, main
+from conformance.run import Tally, Trial, conform, main, trials
 from ns4d.bench.verify import ENGINES
 from ns4d.engines import Reference
 from ns4d.engines.native import Native
@@ -75,11 +75,33 @@ def test_a_wrong_engine_is_found():
 
 
 def test_the_command_reports_each_engine(capsys):
-    assert main(1000) == 0
-    out = capsys.readouterr().out
-    assert out.startswith("native: ")
-    assert "\nONNX Runtime, chunk: 1 cases" in out
-    assert "\nONNX Runtime, step: 1 cases" in out
+    assert main(1000, ["ONNX Runtime", "c99 -DNS4D_SPLIT"], jobs=2) == 0
+    lines = capsys.readouterr().out.splitlines()
+    starts = [line.split(" values")[0] for line in lines]
+    values = "1 cases, 33,696"
+    assert starts == [
+        f"{name}: {values}"
+        for name in ("ONNX Runtime, chunk", "ONNX Runtime, step", "c99 -DNS4D_SPLIT")
+    ]
+
+
+def test_every_engine_but_the_reference_is_tried():
+    names = [trial.engine.name for trial in trials()]
+    assert names[:3] == ["native", "loihi2 fall-through", "loihi2 pipelined"]
+    assert {"ONNX Runtime, step", "c99"} <= set(names)
+    assert "reference" not in names
+
+
+def test_a_difference_is_in_the_report():
+    found = Trial(Wrong(), cases=3, small=True).run(10**6)
+    assert found.differs
+    assert "wrong: 1 cases" in found.text
+    assert "engine 'wrong' all at once: node 'readout' score" in found.text
+
+
+def test_the_name_of_no_engine(capsys):
+    assert main(1000, ["native", "natix"]) == 2
+    assert "engine 'natix': expected the beginning of one of native, " in capsys.readouterr().err
 
 
 def test_threads_never_change_a_bit():

@@ -18,14 +18,14 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from ns4d.bench.textbook import textbook_forward
 from ns4d.model import ModelConfig, Network
 from ns4d.model.config import large, small
 from ns4d.train.allocator import keep_freed_memory
 from ns4d.train.optimizer import build_optimizer
-from ns4d.train.recipe import Optimizer
+from ns4d.train.recipe import Recipe
+from ns4d.train.step import TrainingStep
 
 Forward = Callable[[Network, Tensor], Tensor]
 
@@ -44,7 +44,7 @@ def _ours(network: Network, tokens: Tensor) -> Tensor:
 
 
 SIZES = {"small": Size(small(), 64, 784), "large": Size(large(), 32, 1024)}
-# name -> forward pass, whether freed memory is kept as `ns4d train` does
+# name -> forward pass, whether as `ns4d train` does: freed memory is kept, CUDA replays a graph
 VARIANTS: dict[str, tuple[Forward, bool]] = {
     "textbook": (textbook_forward, False),
     "ns4d, default allocator": (_ours, False),
@@ -91,10 +91,11 @@ def compare_training_steps(steps: int = 8, rounds: int = 2) -> Iterator[StepCost
 
 def measure(size: str, variant: str, device: str, steps: int) -> StepCost:
     """Measure in this process: time by the clock, memory by the process's peak."""
-    forward, keep = VARIANTS[variant]
-    if keep:
+    forward, as_trained = VARIANTS[variant]
+    if as_trained:
         keep_freed_memory()
-    step = _training_step(SIZES[size], forward, torch.device(device))
+    graph = as_trained and device == "cuda"
+    step = _training_step(SIZES[size], forward, torch.device(device), graph)
     before = _peak(device)
     step()
     times = []
@@ -105,19 +106,30 @@ def measure(size: str, variant: str, device: str, steps: int) -> StepCost:
     return StepCost(size, variant, device, statistics.median(times), _peak(device) - before)
 
 
-def _training_step(size: Size, forward: Forward, device: torch.device) -> Callable[[], None]:
+class _Formulation(nn.Module):
+    """A network with another forward pass."""
+
+    def __init__(self, network: Network, compute: Forward) -> None:
+        super().__init__()
+        self.network, self._compute = network, compute
+
+    def forward(self, tokens: Tensor, lengths: None) -> Tensor:
+        return self._compute(self.network, tokens)
+
+
+def _training_step(
+    size: Size, forward: Forward, device: torch.device, graph: bool
+) -> Callable[[], None]:
     torch.manual_seed(0)
+    recipe = Recipe("none", size.model)
     network = Network(size.model).to(device)
-    optimizer = build_optimizer(network, Optimizer())
+    optimizer = build_optimizer(network, recipe.optimizer)
+    take = TrainingStep(_Formulation(network, forward), optimizer, recipe, device, graph)
     tokens = torch.randn(size.batch, size.length, size.model.inputs, device=device)
     labels = torch.randint(size.model.classes, (size.batch,), device=device)
 
     def step() -> None:
-        loss = functional.cross_entropy(forward(network, tokens), labels)
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimizer.step()
+        take((tokens, labels, None))
         if device.type == "cuda":
             torch.cuda.synchronize(device)
 
