@@ -17,7 +17,7 @@ from ns4d.quantize import OBSERVERS, Percentile
 from ns4d.quantize.fold import fold_batch_norm
 from ns4d.quantize.qaft_recipe import QaftRecipe, qaft_recipe
 from ns4d.quantize.widths import with_widths
-from ns4d.train import Recipe
+from ns4d.train import Augmentation, Recipe
 from ns4d.train.checkpoint import network_digest
 from train.tiny import restless_recipe, tiny_model, tiny_recipe
 
@@ -33,7 +33,7 @@ def test_it_keeps_task_order_and_seed_and_drops_what_is_random():
     assert training.permutation is Permutation.NONE
     assert training.schedule.epochs == 3
     assert training.model.dropout == 0.0
-    assert not training.augmentation.active
+    assert training.augmentation == Augmentation()
     assert training.label_smoothing == 0.0
     assert not training.bfloat16
 

@@ -1,4 +1,4 @@
-"""What trainings took and gave: one row per journal in `benchmarks/results`."""
+"""What trainings took, what they gave: one row per journal in `benchmarks/results`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The impulse response of diagonal modes, and its gradient, by the same two tables of powers.
+"""The impulse response of diagonal modes with its gradient, by the same two tables of powers.
 
     K[l]     = 2 Re Σ_n w_n Ā_n^l                                   (1)
     S_n(g)   = Σ_l g[l] Ā_n^l                                       (2)

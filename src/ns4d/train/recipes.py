@@ -70,6 +70,8 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
 def recipe_for(task: str, dataset: Dataset) -> Recipe:
     """The built-in recipe of a task; for the user's own data, that of digits, widened to fit.
 
+    Sequences of one's own need not be images, so nothing changes them at random.
+
     Args:
         task: Name of a task or path of a `.npz`.
         dataset: The task's data.
@@ -80,4 +82,4 @@ def recipe_for(task: str, dataset: Dataset) -> Recipe:
     if task in RECIPES:
         return RECIPES[task]
     model = replace(DIGITS.model, inputs=dataset.inputs, classes=len(dataset.classes))
-    return replace(DIGITS, task=task, model=model)
+    return replace(DIGITS, task=task, model=model, augmentation=Augmentation())

@@ -61,7 +61,7 @@ class TrainingStep:
         graph: bool,
     ) -> None:
         self._network, self._optimizer, self._recipe = network, optimizer, recipe
-        self._parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        self._parameters = list(network.parameters())
         self._failed = torch.zeros((), device=device)
         # loss, correct, seen, accepted steps; float64 counts exactly up to 2^53
         self._counts = torch.zeros(4, dtype=torch.float64, device=device)
