@@ -59,9 +59,8 @@ def test_a_graph_does_what_its_operations_do(dropout):
     for graph in (False, True):
         torch.manual_seed(0)
         network = Network(recipe.model).to(CUDA)
-        step = TrainingStep(
-            network, build_optimizer(network, recipe.optimizer), recipe, CUDA, graph
-        )
+        optimizer = build_optimizer(network, recipe.optimizer, graph)
+        step = TrainingStep(network, optimizer, recipe, CUDA, graph)
         tokens = torch.randn(30, 8, 16, 1, generator=torch.Generator().manual_seed(1)).to(CUDA)
         for k in range(30):
             torch.manual_seed(k)

@@ -56,3 +56,21 @@ def test_a_first_step_is_as_long_as_the_rate():
     kept = {"layers.0.ssm.frequency": 1.0, "layers.0.ssm.c": 1 - 1e-3 * 0.5}
     for name, factor in kept.items():
         torch.testing.assert_close(after[name].detach(), factor * before[name] - 1e-3)
+
+
+def test_the_rates_of_a_graph_stay_where_they_are():
+    """Tensors, changed in place: a graph knows only their addresses. They do the same on a CPU."""
+    torch.manual_seed(0)
+    one, other = Network(tiny_model()), Network(tiny_model())
+    other.load_state_dict(one.state_dict())
+    plain, graph = build_optimizer(one, SETTINGS), build_optimizer(other, SETTINGS, graph=True)
+    rates = [group["lr"] for group in graph.param_groups]
+    for factor in (0.5, 0.25):
+        for network, optimizer in ((one, plain), (other, graph)):
+            set_rates(optimizer, factor)
+            for parameter in network.parameters():
+                parameter.grad = torch.ones_like(parameter)
+            optimizer.step()
+    assert all(group["lr"] is rate for group, rate in zip(graph.param_groups, rates, strict=True))
+    for p, q in zip(one.parameters(), other.parameters(), strict=True):
+        torch.testing.assert_close(p, q)

@@ -123,7 +123,7 @@ def _training_step(
     torch.manual_seed(0)
     recipe = Recipe("none", size.model)
     network = Network(size.model).to(device)
-    optimizer = build_optimizer(network, recipe.optimizer)
+    optimizer = build_optimizer(network, recipe.optimizer, graph)
     take = TrainingStep(_Formulation(network, forward), optimizer, recipe, device, graph)
     tokens = torch.randn(size.batch, size.length, size.model.inputs, device=device)
     labels = torch.randint(size.model.classes, (size.batch,), device=device)

@@ -135,7 +135,8 @@ class _Session:
         torch.manual_seed(recipe.seed)
         self.recipe, self.folder, self.device, self.processes = recipe, folder, device, processes
         self.network = Network(recipe.model).to(device)
-        self.optimizer = build_optimizer(self.network, recipe.optimizer)
+        graph = device.type == "cuda" and processes.count == 1
+        self.optimizer = build_optimizer(self.network, recipe.optimizer, graph)
         self.train_part = SplitTensors(dataset.train, dataset.normalization, device)
         self.validation = SplitTensors(dataset.validation, dataset.normalization, device)
         self.hooks = [*_recipe_hooks(recipe, dataset, device), *hooks]
@@ -149,7 +150,6 @@ class _Session:
         self.order: tuple[int, Tensor] | None = None
         self.latest: Batch | None = None
         self.parallel: nn.Module = processes.wrap(self.network)
-        graph = device.type == "cuda" and processes.count == 1
         self.training_step = TrainingStep(self.parallel, self.optimizer, recipe, device, graph)
 
     def close(self) -> None:

@@ -10,7 +10,9 @@ from ns4d.train.recipe import Optimizer
 SSM_PARAMETERS = ("log_decay", "frequency", "b", "log_step")
 
 
-def build_optimizer(network: nn.Module, settings: Optimizer) -> torch.optim.AdamW:
+def build_optimizer(
+    network: nn.Module, settings: Optimizer, graph: bool = False
+) -> torch.optim.AdamW:
     """AdamW over two groups: A, B and the step of every SSM, and everything else.
 
     The SSM's parameters enter through exponentials and powers up to the sequence length, so they
@@ -19,6 +21,7 @@ def build_optimizer(network: nn.Module, settings: Optimizer) -> torch.optim.Adam
     Args:
         network: The network.
         settings: Rates and decay.
+        graph: Whether its steps are replayed by a CUDA graph.
 
     Returns:
         An optimizer whose groups carry their peak rate as `peak`.
@@ -27,13 +30,13 @@ def build_optimizer(network: nn.Module, settings: Optimizer) -> torch.optim.Adam
     for name, parameter in network.named_parameters():
         is_ssm = ".ssm." in name and name.rsplit(".", 1)[-1] in SSM_PARAMETERS
         (ssm if is_ssm else rest).append(parameter)
-    graph = rest[0].is_cuda  # a graph reads the rate where it was when captured: in a tensor
     groups = [
         {"params": ssm, "peak": settings.ssm_rate, "weight_decay": 0.0},
         {"params": rest, "peak": settings.rate, "weight_decay": settings.decay},
     ]
-    for group in groups:
-        group["lr"] = torch.tensor(group["peak"], device=rest[0].device) if graph else group["peak"]
+    for group in groups if graph else ():
+        # A graph reads the rate from where it was when captured: from a tensor.
+        group["lr"] = torch.tensor(group["peak"], device=rest[0].device)
     return torch.optim.AdamW(groups, lr=settings.rate, fused=True, capturable=graph)
 
 
