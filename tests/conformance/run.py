@@ -138,19 +138,14 @@ def main(values: int, names: Sequence[str] = (), jobs: int = os.cpu_count() or 1
             engines = ", ".join(trial.engine.name for trial in known)
             print(f"engine {name!r}: expected the beginning of one of {engines}", file=sys.stderr)
             return 2
-    wanted = [n for n, t in enumerate(known) if not names or t.engine.name.startswith(tuple(names))]
+    wanted = [t for t in known if not names or t.engine.name.startswith(tuple(names))]
     different = False
     # Each engine in a process of its own, where there are cores for that.
     with ProcessPoolExecutor(min(jobs, len(wanted)), get_context("spawn")) as processes:
-        for found in processes.map(_run, wanted, repeat(values)):
+        for found in processes.map(Trial.run, wanted, repeat(values)):
             print(found.text, flush=True)
             different |= found.differs
     return int(different)
-
-
-def _run(number: int, values: int) -> Report:
-    """The trial of that number, made anew: engines do not travel between processes."""
-    return list(trials())[number].run(values)
 
 
 def _describe(tally: Tally, seconds: float) -> str:

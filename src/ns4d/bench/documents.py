@@ -17,9 +17,8 @@ from ns4d.bench.fine_tuning_table import fine_tuning_table
 from ns4d.bench.records import read_record
 from ns4d.bench.sweep_report import sweep_table, tasks_table
 from ns4d.bench.tables import Table, percent
-from ns4d.bench.trainings_table import trainings_table
+from ns4d.bench.trainings_table import epochs_done, trainings_table
 from ns4d.storage import write_atomically
-from ns4d.train.journal import epochs_of
 
 DOCUMENTS = (
     "README.md",
@@ -45,7 +44,7 @@ def accuracy_table(results: Path) -> Table:
             (
                 figures["task"],
                 f"{record['parameters']:,}",
-                epochs_done(record),
+                epochs_done(record["journal"], recipe),
                 f"{figures['test_sequences']:,}",
                 percent(figures["float_accuracy"]),
                 percent(figures["integer_accuracy"]),
@@ -66,13 +65,6 @@ def accuracy_table(results: Path) -> Table:
         "seed",
     )
     return Table("Accuracy on the whole test part", columns, tuple(rows))
-
-
-def epochs_done(record: Mapping[str, Any]) -> str:
-    """How many epochs a network was trained; of how many, where the training was not finished."""
-    done = len(epochs_of(record["journal"]))
-    planned = record["recipe"]["schedule"]["epochs"]
-    return f"{done}" if done == planned else f"{done} of {planned}"
 
 
 def step_table(results: Path) -> Table:

@@ -32,7 +32,6 @@ def trainings_table(results: Path) -> Table:
 def _row(name: str, journal: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     started, epochs = journal[0], epochs_of(journal)
     recipe, last = started["recipe"], epochs[-1]
-    done, planned = len(epochs), recipe["schedule"]["epochs"]
     return (
         name,
         f"{started['parameters']:,}",
@@ -40,11 +39,17 @@ def _row(name: str, journal: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
         f"{recipe['model']['dropout']:g}",
         _augmentation(recipe["augmentation"]),
         f"{recipe['optimizer']['decay']:g}",
-        f"{done}" if done == planned else f"{done} of {planned}",
-        f"{last['seconds'] / done:.3g}",
+        epochs_done(journal, recipe),
+        f"{last['seconds'] / len(epochs):.3g}",
         percent(last["train_accuracy"]),
         percent(max(epoch["validation_accuracy"] for epoch in epochs)),
     )
+
+
+def epochs_done(journal: Sequence[Mapping[str, Any]], recipe: Mapping[str, Any]) -> str:
+    """How many epochs a network was trained; of how many, where the training was not finished."""
+    done, planned = len(epochs_of(journal)), recipe["schedule"]["epochs"]
+    return f"{done}" if done == planned else f"{done} of {planned}"
 
 
 def _device(record: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from ns4d.data import Dataset
@@ -46,6 +46,7 @@ from ns4d.train.interrupt import Interrupt, interrupted
 from ns4d.train.journal import Journal
 from ns4d.train.optimizer import build_optimizer, set_rates
 from ns4d.train.resume import find_checkpoint
+from ns4d.train.step import TrainingStep
 
 RECIPE = "qaft.json"
 
@@ -175,6 +176,9 @@ class _Session:
         self.per_epoch = len(self.train_part) // self.batch
         self.steps = self.per_epoch * recipe.training.schedule.epochs
         self.progress = self._resume()
+        self.training_step = TrainingStep(
+            self.network, self.optimizer, recipe.training, device, graph=False
+        )
 
     def _resume(self) -> Progress:
         data = self.dataset.digest
@@ -191,8 +195,8 @@ class _Session:
         start = self._start(journal)
         began, saved = time.monotonic() - self.progress.seconds, time.monotonic()
         while self.progress.step < self.steps:
-            done = self._step()
-            self.progress = replace(done, seconds=time.monotonic() - began)
+            self._step()
+            done = self.progress = replace(self.progress, seconds=time.monotonic() - began)
             display.step(done.step, done.loss_sum / done.seen, done.correct / done.seen, self.batch)
             if done.step % self.per_epoch == 0:
                 self._end_epoch(journal, display)
@@ -223,7 +227,7 @@ class _Session:
         journal.write(record)
         return record
 
-    def _step(self) -> Progress:
+    def _step(self) -> None:
         step, training = self.progress.step, self.recipe.training
         epoch, position = divmod(step, self.per_epoch)
         order = epoch_order(len(self.train_part), training.seed, epoch)
@@ -232,17 +236,12 @@ class _Session:
         raw, labels, lengths = self.train_part.raw(indices)
         found = self.answer(raw, lengths)
         loss = self._loss(found.logits, labels, raw, lengths)
-        self.optimizer.zero_grad()
-        loss.backward()
-        parameters = list(self.network.parameters())
-        norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
-        value = loss.item()
-        if not torch.isfinite(norm + value):
-            raise non_finite_error(self.network, step, self.train_part.normalize(raw))
-        nn.utils.clip_grads_with_norm_(parameters, training.optimizer.clip, norm)
         set_rates(self.optimizer, training.schedule.factor(step, self.steps))
-        self.optimizer.step()
-        return self._count(value, found.logits, labels)
+        self.training_step.learn(loss, found.logits, labels)
+        outcome = self.training_step.outcome()
+        if not outcome.finite:
+            raise non_finite_error(self.network, step, self.train_part.normalize(raw))
+        self.progress = outcome.added_to(replace(self.progress, step=step + 1))
 
     def answer(self, raw: Tensor, lengths: Tensor | None) -> Answer:
         """The program of the present parameters, on raw sequences."""
@@ -269,16 +268,6 @@ class _Session:
             logits.log_softmax(1), wanted, reduction="batchmean", log_target=True
         )
         return loss + self.recipe.distillation * apart
-
-    def _count(self, loss: float, logits: Tensor, labels: Tensor) -> Progress:
-        now, seen = self.progress, len(labels)
-        return replace(
-            now,
-            step=now.step + 1,
-            loss_sum=now.loss_sum + loss * seen,
-            correct=now.correct + int((logits.argmax(1) == labels).sum()),
-            seen=now.seen + seen,
-        )
 
     def _end_epoch(self, journal: Journal, display: Display) -> None:
         now, accuracy = self.progress, self._accuracy(self.network)

@@ -7,7 +7,7 @@
 
 With q about √l, Ā^(qj+i) = (Ā^q)^j Ā^i. So (1) is one real matrix product over n, in which
 Re(z w) = Re z Re w - Im z Im w, and (2) one over j with a short sum over i. Autograd would go
-back through every doubling of the tables, at ten times the operations.
+back through every doubling of the tables.
 
 Axes      h channel, n stored mode, l time step, k power.
 """

@@ -69,6 +69,13 @@ def _require(name: str, holds: bool, expected: str, got: object) -> None:
 def image_hooks(augmentation: Augmentation, order: Int[Tensor, " l"]) -> list[Hook]:
     """The hooks that an augmentation asks for, for images shown in the given order.
 
+    Args:
+        augmentation: What to change.
+        order: Position in the image, row by row, of each token.
+
+    Returns:
+        Functions of raw tokens (b, l, i) and a random generator.
+
     Raises:
         ConfigError: If the number of tokens is not a square.
     """
@@ -77,20 +84,10 @@ def image_hooks(augmentation: Augmentation, order: Int[Tensor, " l"]) -> list[Ho
 
 
 def warp_hook(augmentation: Augmentation, order: Int[Tensor, " l"]) -> Hook:
-    """A hook that turns square images and changes their size, both about the centre.
+    """A hook that turns square images and changes their size, as `image_hooks` gives it.
 
-    Values are interpolated between the four nearest pixels, those outside being 0, and rounded
-    where the tokens are whole numbers.
-
-    Args:
-        augmentation: What to change.
-        order: Position in the image, row by row, of each token.
-
-    Returns:
-        A function of raw tokens (b, l, i) and a random generator.
-
-    Raises:
-        ConfigError: If the number of tokens is not a square.
+    Both about the centre. Values are interpolated between the four nearest pixels, those outside
+    being 0, and rounded where the tokens are whole numbers.
     """
     side, place = _side(order), torch.argsort(order)
 
@@ -110,18 +107,7 @@ def warp_hook(augmentation: Augmentation, order: Int[Tensor, " l"]) -> Hook:
 
 
 def move_hook(augmentation: Augmentation, order: Int[Tensor, " l"]) -> Hook:
-    """A hook that shifts and mirrors square images shown in the given order.
-
-    Args:
-        augmentation: What to change.
-        order: Position in the image, row by row, of each token.
-
-    Returns:
-        A function of raw tokens (b, l, i) and a random generator.
-
-    Raises:
-        ConfigError: If the number of tokens is not a square.
-    """
+    """A hook that shifts and mirrors square images, as `image_hooks` gives it."""
     side = _side(order)
     place = torch.argsort(order)
     row, column = order // side, order % side

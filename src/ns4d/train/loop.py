@@ -223,13 +223,8 @@ class _Session:
             raise self._explain(self.settled + outcome.accepted)
         counts = [outcome.loss_sum, float(outcome.correct), float(outcome.seen)]
         loss_sum, correct, seen = self.processes.total(counts, self.device)
-        self.settled = now.step
-        self.progress = replace(
-            now,
-            loss_sum=now.loss_sum + loss_sum,
-            correct=now.correct + int(correct),
-            seen=now.seen + int(seen),
-        )
+        everyone = replace(outcome, loss_sum=loss_sum, correct=int(correct), seen=int(seen))
+        self.settled, self.progress = now.step, everyone.added_to(now)
 
     def _explain(self, step: int) -> TrainingError:
         latest = self.latest if step == self.progress.step - 1 else None

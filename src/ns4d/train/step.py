@@ -1,21 +1,21 @@
 """One step of training: forward, loss, backward, clipping, update; on CUDA, a graph of them.
 
-A step of a small network is some five hundred kernels of a few microseconds each, which a GPU
-runs faster than Python can ask for them. A CUDA graph asks once for all. It also means that
-nothing may wait for the GPU within a step, so counts stay on the device, and so does the check
-of loss and gradient: from the first step that is not finite, no parameter changes any more,
-until someone asks (`outcome`).
+A step of a small network is hundreds of short kernels, which a GPU runs faster than Python can
+ask for them. A CUDA graph asks once for all. It also means that nothing may wait for the GPU
+within a step, so counts stay on the device, and so does the check of loss and gradient: from the
+first step that is not finite, no parameter changes any more, until someone asks (`outcome`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ns4d.train.checkpoint import Progress
 from ns4d.train.recipe import Recipe
 
 Batch = tuple[Tensor, Tensor, Tensor | None]
@@ -39,6 +39,15 @@ class Outcome:
     seen: int
     accepted: int
     finite: bool
+
+    def added_to(self, progress: Progress) -> Progress:
+        """The counts of an epoch with these."""
+        return replace(
+            progress,
+            loss_sum=progress.loss_sum + self.loss_sum,
+            correct=progress.correct + self.correct,
+            seen=progress.seen + self.seen,
+        )
 
 
 class TrainingStep:
@@ -88,6 +97,16 @@ class TrainingStep:
         loss = functional.cross_entropy(
             logits.float(), labels, label_smoothing=recipe.label_smoothing
         )
+        self.learn(loss, logits, labels)
+
+    def learn(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
+        """What follows the loss, whatever it is made of: backward, clipping, update, counts.
+
+        Args:
+            loss: Mean over the sequences of the batch.
+            logits: What decides.
+            labels: The right answers.
+        """
         self._optimizer.zero_grad()
         loss.backward()
         norm = nn.utils.get_total_norm([p.grad for p in self._parameters if p.grad is not None])
@@ -95,7 +114,7 @@ class TrainingStep:
         self._failed.copy_(torch.maximum(self._failed, (~finite).to(self._failed.dtype)))
         # A norm that is not finite would make every gradient so, and hide the first.
         norm = torch.nan_to_num(norm, nan=0.0, posinf=0.0)
-        nn.utils.clip_grads_with_norm_(self._parameters, recipe.optimizer.clip, norm)
+        nn.utils.clip_grads_with_norm_(self._parameters, self._recipe.optimizer.clip, norm)
         self._optimizer.step()
         self._count(loss.detach(), (logits.argmax(1) == labels).sum(), len(labels))
 
