@@ -99,6 +99,16 @@ def test_a_difference_is_in_the_report():
     assert "engine 'wrong' all at once: node 'readout' score" in found.text
 
 
+def test_the_command_fails_where_an_engine_differs(monkeypatch, capsys):
+    right, wrong = Trial(Reference(), 1, small=True), Trial(Wrong(), 1, small=True)
+    monkeypatch.setattr("conformance.run.trials", lambda: iter([wrong, right]))
+    assert main(1000, jobs=1) == 1
+    assert main(1000, ["reference"], jobs=1) == 0
+    out = capsys.readouterr().out
+    assert "1 different" in out
+    assert "engine 'wrong' all at once" in out
+
+
 def test_the_name_of_no_engine(capsys):
     assert main(1000, ["native", "natix"]) == 2
     assert "engine 'natix': expected the beginning of one of native, " in capsys.readouterr().err
