@@ -17,6 +17,8 @@ from ns4d import cli
 from ns4d.bench import verify
 from ns4d.engines import Reference
 from ns4d.numerics import LOIHI2, write_profile
+from ns4d.train.checkpoint import load_checkpoint, load_selected
+from ns4d.train.start import START
 from program_strategies import random_program
 
 QUICK = ["schedule.epochs=1", "model.channels=4", "model.modes=2", "model.layers=1"]
@@ -51,6 +53,21 @@ def test_training_again_finds_the_work_done(run: Path, capsys: pytest.CaptureFix
     facts = last_json(capsys)
     assert facts["run"] == str(run)
     assert facts["steps"] == 20
+
+
+def test_training_begins_with_the_network_of_a_run(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its architecture comes along; everything else is that of the task and the overrides."""
+    command = ("train", "digits", "--start", str(run), "model.dropout=0.1", "schedule.epochs=1")
+    assert call(*command, "--out", str(tmp_path / "run"), "--threads", "1", "--json") == 0
+    assert last_json(capsys)["steps"] == 20
+    begun, first = load_selected(tmp_path / "run").recipe, load_selected(run)
+    assert begun.model == replace(first.recipe.model, dropout=0.1)
+    assert begun.start == first.digest
+    assert load_checkpoint(tmp_path / "run" / START).digest == first.digest
+    assert call("train", "digits", "--start", str(tmp_path / "none")) == 1
+    assert "expected an ns4d checkpoint" in capsys.readouterr().err
 
 
 def test_quantize_evaluate_show(

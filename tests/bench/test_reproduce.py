@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,10 @@ from ns4d.numerics import LOIHI2
 from ns4d.program import load, save
 from ns4d.quantize import post_training_quantize
 from ns4d.quantize.qaft_recipe import qaft_recipe
-from ns4d.train.settings import to_plain
+from ns4d.train.checkpoint import BEST, load_checkpoint, load_selected
+from ns4d.train.recipe import Recipe
+from ns4d.train.settings import from_plain, to_plain
+from ns4d.train.start import START
 from ns4d.zoo import Entry, find
 from ns4d.zoo.shelf import CARD
 
@@ -48,8 +52,8 @@ def test_it_was_trained_by_the_recipe_of_the_card(again):
     made, _ = again
     run = load_run(made.folder)
     assert run.recipe.schedule.epochs == made.card.epochs == 1
-    wanted = dict(find("digits-mini").card.recipe)
-    assert to_plain(run.recipe) == wanted | {"schedule": {**wanted["schedule"], "epochs": 1}}
+    wanted = from_plain(Recipe, find("digits-mini").card.recipe)
+    assert run.recipe == replace(wanted, schedule=replace(wanted.schedule, epochs=1))
 
 
 def test_it_was_quantized_as_the_card_says(again):
@@ -68,6 +72,19 @@ def test_what_is_finished_is_not_trained_again(again):
     repeated = retrain(Entry("digits-mini", folder / "card"), folder / "shelf", None, CPU)
     assert (folder / "shelf" / "runs" / "digits-mini" / "metrics.jsonl").read_bytes() == before
     assert repeated.card == made.card
+
+
+def test_a_model_that_began_with_another_has_that_one_trained_first(again, tmp_path):
+    """The card names a network that nobody has any more; what replaces it is its recipe's."""
+    made, _ = again
+    recipe = made.card.recipe | {"start": load_selected(made.folder).digest}
+    recipe["optimizer"] = recipe["optimizer"] | {"rate": 1e-30, "ssm_rate": 1e-30}
+    entry = shortened(tmp_path / "card", recipe=recipe)
+    shutil.copy(made.folder / BEST, entry.folder / START)
+    second = retrain(entry, tmp_path / "shelf", None, CPU)
+    first = load_checkpoint(second.folder / START)
+    assert second.card.recipe["start"] == first.digest == load_selected(second.folder).digest
+    assert first.recipe == load_selected(made.folder).recipe
 
 
 def test_a_fine_tuned_model_is_fine_tuned_again(again, tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,10 @@ from ns4d.program import Program, load, save
 from ns4d.quantize import post_training_quantize
 from ns4d.storage import write_atomically
 from ns4d.train import train
+from ns4d.train.checkpoint import load_checkpoint, load_selected
 from ns4d.train.recipe import Recipe
 from ns4d.train.settings import from_plain
+from ns4d.train.start import START
 from ns4d.zoo import Entry, find, names
 
 
@@ -106,10 +108,15 @@ def retrain(entry: Entry, shelf: Path, data_dir: Path | None, device: torch.devi
         data_dir: As in `ns4d.data.load_task`.
         device: Where to train.
     """
-    card = entry.card
-    recipe = from_plain(Recipe, card.recipe)
+    recipe, start = from_plain(Recipe, entry.card.recipe), None
     folder = shelf / "runs" / entry.name
-    train(recipe, load_task(recipe.task, data_dir, recipe.permutation), folder, device=device)
+    dataset = load_task(recipe.task, data_dir, recipe.permutation)
+    if recipe.start is not None:
+        first = load_checkpoint(entry.folder / START).recipe
+        train(first, dataset, folder / "start", device=device)
+        start = load_selected(folder / "start")
+        recipe = replace(recipe, start=start.digest)
+    train(recipe, dataset, folder, device=device, start=start)
     run = load_run(folder, data_dir)
     program = _quantized(entry, folder, run, device)
     path, record = folder / "program.ns4d", folder / "record.json"

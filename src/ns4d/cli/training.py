@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -45,6 +46,9 @@ def train(
         list[str] | None, typer.Argument(help="NAME=VALUE, as in schedule.epochs=3")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run [runs/TASK].")] = None,
+    start: Annotated[
+        Path | None, typer.Option(help="Begin with the network of this run, and its architecture.")
+    ] = None,
     data_dir: DataDir = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto")] = "auto",
     threads: Threads = 0,
@@ -55,15 +59,22 @@ def train(
     from ns4d.data import load_task
     from ns4d.train import override
     from ns4d.train import train as run_training
+    from ns4d.train.checkpoint import load_selected
     from ns4d.train.recipes import recipe_for
 
     chosen = device_of(device, threads)
     dataset = load_task(task, data_dir)
-    recipe = override(recipe_for(task, dataset), overrides or [])
+    recipe, first = recipe_for(task, dataset), None
+    if start is not None:
+        first = load_selected(start)
+        recipe = replace(recipe, model=first.recipe.model, start=first.digest)
+    recipe = override(recipe, overrides or [])
     if recipe.permutation is not None and recipe.permutation.value != dataset.permutation:
         dataset = load_task(task, data_dir, recipe.permutation)
     folder = out or Path("runs") / Path(task).stem
-    result = run_training(recipe, dataset, folder, device=chosen, tensorboard=tensorboard)
+    result = run_training(
+        recipe, dataset, folder, device=chosen, start=first, tensorboard=tensorboard
+    )
     summary = {
         "run": str(folder),
         "steps": result.progress.step,

@@ -65,6 +65,11 @@ class Checkpoint:
     network: Mapping[str, Tensor]
     optimizer: Mapping[str, Tensor]
 
+    @property
+    def digest(self) -> str:
+        """The name of the stored network; see `network_digest`."""
+        return _digest({}, self.network)
+
     def build_network(self) -> Network:
         """The stored network, for evaluation.
 

@@ -23,7 +23,7 @@ from ns4d.model import Network
 from ns4d.train.allocator import keep_freed_memory
 from ns4d.train.augment import Hook, image_hooks
 from ns4d.train.batches import SplitTensors, epoch_order, step_seed
-from ns4d.train.checkpoint import BEST, LATEST, Progress, save_checkpoint
+from ns4d.train.checkpoint import BEST, LATEST, Checkpoint, Progress, save_checkpoint
 from ns4d.train.diagnose import non_finite_error
 from ns4d.train.display import Display
 from ns4d.train.distributed import Processes, join_processes
@@ -34,6 +34,7 @@ from ns4d.train.optimizer import build_optimizer, set_rates
 from ns4d.train.recipe import Recipe
 from ns4d.train.resume import find_checkpoint
 from ns4d.train.settings import to_plain
+from ns4d.train.start import begin, keep_start
 from ns4d.train.step import Batch, TrainingStep
 
 SETTLE_STEPS = 50  # on CUDA; a step that waits for the device costs it a pause
@@ -58,6 +59,7 @@ def train(
     folder: Path,
     *,
     device: torch.device | None = None,
+    start: Checkpoint | None = None,
     hooks: Sequence[Hook] = (),
     checkpoint_seconds: float = 60.0,
     tensorboard: bool = False,
@@ -73,6 +75,7 @@ def train(
         dataset: What to learn; its train part is learnt, its validation part selects.
         folder: Where the run is written.
         device: Where to compute; the CPU if None.
+        start: The trained network that the recipe begins with; see `begun_from`.
         hooks: Further augmentations of the raw tokens, after those of the recipe.
         checkpoint_seconds: Time between two checkpoints within an epoch.
         tensorboard: Also write TensorBoard event files.
@@ -91,7 +94,7 @@ def train(
     keep_freed_memory()
     with (
         join_processes(device) as processes,
-        closing(_Session(recipe, dataset, folder, device, hooks, processes)) as session,
+        closing(_Session(recipe, dataset, folder, device, start, hooks, processes)) as session,
         session.journal(tensorboard) as journal,
         session.display(show) as display,
         Interrupt() as interrupt,
@@ -129,6 +132,7 @@ class _Session:
         dataset: Dataset,
         folder: Path,
         device: torch.device,
+        start: Checkpoint | None,
         hooks: Sequence[Hook],
         processes: Processes,
     ) -> None:
@@ -144,7 +148,7 @@ class _Session:
         self.share = processes.share(self.batch)
         self.per_epoch = len(self.train_part) // self.batch
         self.steps = self.per_epoch * recipe.schedule.epochs
-        self.progress = self._resume(dataset.digest)
+        self.progress = self._resume(dataset.digest, start)
         self.settled = self.progress.step
         self.settle_steps = SETTLE_STEPS if device.type == "cuda" else 1
         self.order: tuple[int, Tensor] | None = None
@@ -161,9 +165,12 @@ class _Session:
         self.parallel = self.network
         del self.training_step
 
-    def _resume(self, data: str) -> Progress:
+    def _resume(self, data: str, start: Checkpoint | None) -> Progress:
         checkpoint = find_checkpoint(self.folder, self.recipe, data, self.per_epoch)
         if checkpoint is None:
+            begin(self.network, self.recipe, start)
+            if start is not None and self.processes.first:
+                keep_start(self.folder, start)
             return Progress(data=data)
         checkpoint.restore(self.network, self.optimizer)
         return checkpoint.progress

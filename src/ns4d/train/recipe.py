@@ -81,6 +81,8 @@ class Recipe:
         batch: Sequences per step, over all processes.
         label_smoothing: Probability mass spread over all classes.
         seed: Seeds weights, order, dropout and augmentation; never the split.
+        start: Digest of the trained network to begin from (`network_digest`); None begins with
+            random weights.
         bfloat16: Mixed precision for the linear maps; the SSM stays in float32.
 
     Raises:
@@ -96,6 +98,7 @@ class Recipe:
     batch: int = 64
     label_smoothing: float = 0.0
     seed: int = 0
+    start: str | None = None
     bfloat16: bool = False
 
     def __post_init__(self) -> None:

@@ -1,0 +1,55 @@
+"""Where a training begins: with random weights, or with the network of an earlier training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ns4d.errors import ConfigError
+from ns4d.model import Network
+from ns4d.storage import write_atomically
+from ns4d.train.checkpoint import Checkpoint
+from ns4d.train.recipe import Recipe
+
+START = "start.safetensors"
+
+
+def begin(network: Network, recipe: Recipe, start: Checkpoint | None) -> None:
+    """Give a new network the weights that its recipe begins with.
+
+    Args:
+        network: Built from the recipe; random weights stay where it names no others.
+        recipe: What is to be trained.
+        start: The trained network, if there is one.
+
+    Raises:
+        ConfigError: If the recipe names another network than the given one, or one of another
+            architecture.
+    """
+    given = None if start is None else start.digest
+    if given != recipe.start:
+        raise ConfigError(
+            "start",
+            expected=f"{_named(recipe.start)}, as the recipe says",
+            got=_named(given),
+            fix="Name the run of that network: --start RUN, or start=load_selected(run).",
+        )
+    if start is None:
+        return
+    try:
+        network.load_state_dict(dict(start.network))
+    except RuntimeError as error:
+        raise ConfigError(
+            str(start.path),
+            expected=f"a network as in the recipe: {recipe.model}",
+            got=str(start.recipe.model),
+            fix="Keep the architecture; only dropout may be another.",
+        ) from error
+
+
+def _named(digest: str | None) -> str:
+    return "random weights" if digest is None else f"the network {digest[:12]}"
+
+
+def keep_start(folder: Path, start: Checkpoint) -> None:
+    """Keep the network that a run begins with beside it, so that its record is whole."""
+    write_atomically(folder / START, start.path.read_bytes())
