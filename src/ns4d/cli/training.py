@@ -64,9 +64,8 @@ def train(
 
     chosen = device_of(device, threads)
     dataset = load_task(task, data_dir)
-    recipe, first = recipe_for(task, dataset), None
-    if start is not None:
-        first = load_selected(start)
+    recipe, first = recipe_for(task, dataset), load_selected(start) if start else None
+    if first is not None:
         recipe = replace(recipe, model=first.recipe.model, start=first.digest)
     recipe = override(recipe, overrides or [])
     if recipe.permutation is not None and recipe.permutation.value != dataset.permutation:
