@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 
 import pytest
 import torch
 
 from ns4d.bench.summary import BenchResult
 from ns4d.bench.textbook import textbook_forward
-from ns4d.bench.training_step import SIZES, VARIANTS, StepCost
+from ns4d.bench.training_step import CORES, SIZES, VARIANTS, StepCost, command_for, variants_on
 from ns4d.model import ModelConfig, Network
 
 
@@ -39,13 +38,19 @@ def test_the_sizes_are_those_of_the_paper() -> None:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_a_child_process_measures_time_with_memory(variant: str) -> None:
-    command = [sys.executable, "-m", "ns4d.bench.training_step", "small", variant, "cpu", "1"]
+    command = command_for("small", variant, "cpu", 1)
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     cost = StepCost(**json.loads(done.stdout))
     assert (cost.size, cost.variant, cost.device) == ("small", variant, "cpu")
     assert cost.seconds > 0
     # At least the activations that backward needs: two per layer, 64 x 64 x 784 floats each.
     assert cost.memory > 2 * 4 * 64 * 64 * 784 * 4
+
+
+def test_processes_share_the_cores_of_a_cpu_and_of_nothing_else() -> None:
+    assert set(variants_on("cpu")) - set(variants_on("cuda")) == {"ns4d, a process per core"}
+    command = command_for("small", "ns4d, a process per core", "cpu", 1)
+    assert command[command.index("--nproc-per-node") + 1] == str(CORES)
 
 
 def test_ratios_are_to_the_textbook_of_the_same_size() -> None:

@@ -18,12 +18,14 @@ from ns4d.bench.records import read_record
 from ns4d.bench.sweep_report import sweep_table, tasks_table
 from ns4d.bench.tables import Table, percent
 from ns4d.bench.trainings_table import epochs_done, trainings_table
+from ns4d.bench.variants_table import variants_table
 from ns4d.storage import write_atomically
 
 DOCUMENTS = (
     "README.md",
     "docs/performance.md",
     "docs/training.md",
+    "docs/variants.md",
     "docs/quantization.md",
     "docs/fine_tuning.md",
     "docs/loihi2.md",
@@ -93,6 +95,11 @@ def _emulation(table: Callable[[Mapping[str, Any]], Table]) -> Callable[[Path], 
     return lambda results: table(read_record(results / "emulation.json"))
 
 
+def digits_variants_table(results: Path) -> Table:
+    """What the variants of digits gain and cost."""
+    return variants_table(read_record(results / "variants_digits.json"))
+
+
 def widths_table(results: Path) -> Table:
     """Accuracy of smnist at the widths of a sweep."""
     return sweep_table(read_record(results / "sweep_smnist.json"))
@@ -113,6 +120,7 @@ TABLES: Mapping[str, Callable[[Path], Table]] = {
     "accuracy": accuracy_table,
     "training-step": step_table,
     "trainings": trainings_table,
+    "variants-digits": digits_variants_table,
     "sweep": widths_table,
     "sweep-tasks": fewer_bits_table,
     "fine-tuning": tuned_table,

@@ -28,6 +28,7 @@ class Origin(Enum):
     ASSUMED = "assumed"
     PROVED = "proved"
     STATED = "as stated in each row"
+    HEADED = "as stated in the headings"
 
 
 @dataclass(frozen=True)

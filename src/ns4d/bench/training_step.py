@@ -23,6 +23,7 @@ from ns4d.bench.textbook import textbook_forward
 from ns4d.model import ModelConfig, Network
 from ns4d.model.config import large, small
 from ns4d.train.allocator import keep_freed_memory
+from ns4d.train.distributed import Processes, join_processes
 from ns4d.train.optimizer import build_optimizer
 from ns4d.train.recipe import Recipe
 from ns4d.train.step import TrainingStep
@@ -44,11 +45,29 @@ def _ours(network: Network, tokens: Tensor) -> Tensor:
 
 
 SIZES = {"small": Size(small(), 64, 784), "large": Size(large(), 32, 1024)}
-# name -> forward pass, whether as `ns4d train` does: freed memory is kept, CUDA replays a graph
-VARIANTS: dict[str, tuple[Forward, bool]] = {
-    "textbook": (textbook_forward, False),
-    "ns4d, default allocator": (_ours, False),
-    "ns4d": (_ours, True),
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A way to do a step.
+
+    Args:
+        forward: Forward pass.
+        as_trained: Whether as `ns4d train` does: freed memory is kept, CUDA replays a graph.
+        processes: How many share the batch, one thread each; None is one process with all cores.
+    """
+
+    forward: Forward
+    as_trained: bool = False
+    processes: int | None = None
+
+
+CORES = torch.get_num_threads()
+VARIANTS = {
+    "textbook": Variant(textbook_forward),
+    "ns4d, default allocator": Variant(_ours),
+    "ns4d": Variant(_ours, as_trained=True),
+    "ns4d, a process per core": Variant(_ours, as_trained=True, processes=CORES),
 }
 
 
@@ -61,7 +80,7 @@ class StepCost:
         variant: Which formulation.
         device: Where.
         seconds: Median time of a step, s.
-        memory: Peak memory above that before the first step, bytes.
+        memory: Peak memory above that before the first step, bytes, of all processes.
     """
 
     size: str
@@ -84,18 +103,22 @@ def compare_training_steps(steps: int = 8, rounds: int = 2) -> Iterator[StepCost
     devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
     for size in SIZES:
         for device in devices:
-            for variant in VARIANTS:
+            for variant in variants_on(device):
                 runs = [_in_new_process(size, variant, device, steps) for _ in range(rounds)]
                 yield min(runs, key=lambda cost: cost.seconds)
 
 
-def measure(size: str, variant: str, device: str, steps: int) -> StepCost:
-    """Measure in this process: time by the clock, memory by the process's peak."""
-    forward, as_trained = VARIANTS[variant]
-    if as_trained:
+def variants_on(device: str) -> list[str]:
+    """Names of the variants: processes share the cores of a CPU."""
+    return [name for name, each in VARIANTS.items() if device == "cpu" or each.processes is None]
+
+
+def measure(size: str, variant: str, device: str, steps: int, processes: Processes) -> StepCost:
+    """Measure in this process: time by the clock, memory by the peaks of all."""
+    chosen = VARIANTS[variant]
+    if chosen.as_trained:
         keep_freed_memory()
-    graph = as_trained and device == "cuda"
-    step = _training_step(SIZES[size], forward, torch.device(device), graph)
+    step = _training_step(SIZES[size], chosen, torch.device(device), processes)
     before = _peak(device)
     step()
     times = []
@@ -103,7 +126,8 @@ def measure(size: str, variant: str, device: str, steps: int) -> StepCost:
         start = time.perf_counter()
         step()
         times.append(time.perf_counter() - start)
-    return StepCost(size, variant, device, statistics.median(times), _peak(device) - before)
+    (memory,) = processes.total([_peak(device) - before], torch.device(device))
+    return StepCost(size, variant, device, statistics.median(times), int(memory))
 
 
 class _Formulation(nn.Module):
@@ -118,15 +142,17 @@ class _Formulation(nn.Module):
 
 
 def _training_step(
-    size: Size, forward: Forward, device: torch.device, graph: bool
+    size: Size, variant: Variant, device: torch.device, processes: Processes
 ) -> Callable[[], None]:
     torch.manual_seed(0)
-    recipe = Recipe("none", size.model)
+    recipe, graph = Recipe("none", size.model), variant.as_trained and device.type == "cuda"
     network = Network(size.model).to(device)
     optimizer = build_optimizer(network, recipe.optimizer, graph)
-    take = TrainingStep(_Formulation(network, forward), optimizer, recipe, device, graph)
-    tokens = torch.randn(size.batch, size.length, size.model.inputs, device=device)
-    labels = torch.randint(size.model.classes, (size.batch,), device=device)
+    parallel = processes.wrap(_Formulation(network, variant.forward))
+    take = TrainingStep(parallel, optimizer, recipe, device, graph)
+    batch = processes.share(size.batch)
+    tokens = torch.randn(batch, size.length, size.model.inputs, device=device)
+    labels = torch.randint(size.model.classes, (batch,), device=device)
 
     def step() -> None:
         take((tokens, labels, None))
@@ -148,12 +174,28 @@ def _peak(device: str) -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
+def command_for(size: str, variant: str, device: str, steps: int) -> list[str]:
+    """What measures in a process of its own, or in several."""
+    arguments = ["ns4d.bench.training_step", size, variant, device, str(steps)]
+    count = VARIANTS[variant].processes
+    many = ["torch.distributed.run", "--standalone", "--nproc-per-node", str(count), "-m"]
+    return [sys.executable, "-m", *([] if count is None else many), *arguments]
+
+
 def _in_new_process(size: str, variant: str, device: str, steps: int) -> StepCost:
-    command = [sys.executable, "-m", "ns4d.bench.training_step", size, variant, device, str(steps)]
+    command = command_for(size, variant, device, steps)
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return StepCost(**json.loads(done.stdout))
 
 
+def _measure_and_print(size: str, variant: str, device: str, steps: str) -> None:
+    if VARIANTS[variant].processes is not None:
+        torch.set_num_threads(1)
+    with join_processes(torch.device(device)) as processes:
+        cost = measure(size, variant, device, int(steps), processes)
+        if processes.first:
+            print(json.dumps(asdict(cost)))
+
+
 if __name__ == "__main__":
-    name, kind, where, count = sys.argv[1:]
-    print(json.dumps(asdict(measure(name, kind, where, int(count)))))
+    _measure_and_print(*sys.argv[1:])

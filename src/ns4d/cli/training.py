@@ -7,15 +7,21 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from ns4d.cli.app import app
 from ns4d.cli.options import AsJson, DataDir, Threads, counter, device_of, print_facts
+
+if TYPE_CHECKING:
+    from ns4d.data import Dataset
+    from ns4d.train import Recipe
+    from ns4d.train.checkpoint import Checkpoint
 
 
 @app.command()
@@ -56,20 +62,11 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train a network; the same command again goes on where it stopped."""
-    from ns4d.data import load_task
-    from ns4d.train import override
     from ns4d.train import train as run_training
     from ns4d.train.checkpoint import load_selected
-    from ns4d.train.recipes import recipe_for
 
-    chosen = device_of(device, threads)
-    dataset = load_task(task, data_dir)
-    recipe, first = recipe_for(task, dataset), load_selected(start) if start else None
-    if first is not None:
-        recipe = replace(recipe, model=first.recipe.model, start=first.digest)
-    recipe = override(recipe, overrides or [])
-    if recipe.permutation is not None and recipe.permutation.value != dataset.permutation:
-        dataset = load_task(task, data_dir, recipe.permutation)
+    chosen, first = device_of(device, threads), load_selected(start) if start else None
+    recipe, dataset = _recipe_and_data(task, overrides, data_dir, first)
     folder = out or Path("runs") / Path(task).stem
     result = run_training(
         recipe, dataset, folder, device=chosen, start=first, tensorboard=tensorboard
@@ -81,6 +78,27 @@ def train(
         "seconds": result.progress.seconds,
     }
     print_facts(summary, as_json)
+
+
+def _recipe_and_data(
+    task: str,
+    overrides: Sequence[str] | None,
+    data_dir: Path | None,
+    start: Checkpoint | None = None,
+) -> tuple[Recipe, Dataset]:
+    """The recipe of a task as changed by the user, and the data in its order."""
+    from ns4d.data import load_task
+    from ns4d.train import override
+    from ns4d.train.recipes import recipe_for
+
+    dataset = load_task(task, data_dir)
+    recipe = recipe_for(task, dataset)
+    if start is not None:
+        recipe = replace(recipe, model=start.recipe.model, start=start.digest)
+    recipe = override(recipe, overrides or [])
+    if recipe.permutation is not None and recipe.permutation.value != dataset.permutation:
+        dataset = load_task(task, data_dir, recipe.permutation)
+    return recipe, dataset
 
 
 @app.command()
@@ -103,3 +121,39 @@ def evaluate(
     if record is not None:
         write_record(record, run, loaded, facts)
     print_facts(facts, as_json)
+
+
+@app.command()
+def variants(
+    task: Annotated[str, typer.Argument(help="A task, or the path of your own .npz.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="NAME=VALUE for all, as in schedule.epochs=3")
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="A variant; may be repeated [all].")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each variant.")] = 1,
+    out: Annotated[Path | None, typer.Option(help="Folder [runs/variants-TASK].")] = None,
+    data_dir: DataDir = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, or auto")] = "auto",
+    threads: Threads = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Train variants of a network; what each gains, what it costs on the model of Loihi 2."""
+    from ns4d.bench.tables import print_table
+    from ns4d.bench.variants import RECORD, changes_of, study_variants
+    from ns4d.bench.variants_table import variants_table
+
+    changes, chosen = changes_of(only or []), device_of(device, threads)
+    recipe, dataset = _recipe_and_data(task, overrides, data_dir)
+    folder = out or Path("runs") / f"variants-{Path(task).stem}"
+
+    def say(line: str) -> None:
+        print(line, file=sys.stderr)
+
+    record = study_variants(recipe, dataset, folder, changes, seeds, chosen, say)
+    if as_json:
+        print(json.dumps(record))
+        return
+    print_table(variants_table(record), Console())
+    print(f"record  {folder / RECORD}")

@@ -1,0 +1,60 @@
+"""What variants gain and cost: one row each, mean and spread over the seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import mean, stdev
+from typing import Any
+
+from ns4d.bench.tables import Origin, Table
+
+COLUMNS = (
+    *("variant", "parameters", "epochs", "seeds", "float, measured", "integer, measured"),
+    *("cores", "µs/token, simulated", "µJ/token, simulated"),
+)
+MICRO = 1e-6
+
+
+def variants_table(record: Mapping[str, Any]) -> Table:
+    """One row per variant, in the order of their trainings.
+
+    Args:
+        record: From `study_variants`.
+
+    Returns:
+        Accuracies on the validation part, in percent: the mean and, over several seeds, the
+        sample standard deviation. Cores, latency, energy: of a token on the model of Loihi 2,
+        one at a time, the mean over the seeds.
+    """
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for run in record["runs"]:
+        groups.setdefault(run["variant"], []).append(run)
+    rows = tuple(_row(name, runs) for name, runs in groups.items())
+    title = f"Variants of {record['task']}, validation part"
+    return Table(title, COLUMNS, rows, Origin.HEADED)
+
+
+def _row(name: str, runs: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    first = runs[0]
+    return (
+        name,
+        f"{first['parameters']:,}",
+        str(first["recipe"]["schedule"]["epochs"]),
+        str(len(runs)),
+        spread([run["float_accuracy"] for run in runs]),
+        spread([run["integer_accuracy"] for run in runs]),
+        f"{mean(run['cores'] for run in runs):.3g}",
+        f"{mean(run['token_s'] for run in runs) / MICRO:.3g}",
+        f"{mean(run['token_j'] for run in runs) / MICRO:.3g}",
+    )
+
+
+def spread(fractions: Sequence[float]) -> str:
+    """Mean and, where there are several, sample standard deviation, in percent.
+
+    >>> spread([0.97, 0.98, 0.99])
+    '98.00 ± 1.00 %'
+    """
+    percents = [100 * fraction for fraction in fractions]
+    deviation = f" ± {stdev(percents):.2f}" if len(percents) > 1 else ""
+    return f"{mean(percents):.2f}{deviation} %"

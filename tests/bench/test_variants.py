@@ -1,0 +1,129 @@
+"""`ns4d variants`: what is varied, what is measured, what is left alone."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from ns4d.bench.tables import percent
+from ns4d.bench.variants import RECORD, VARIANTS, study_variants
+from ns4d.bench.variants_table import COLUMNS, variants_table
+from ns4d.cli import app
+from ns4d.data import load_task
+from ns4d.errors import ConfigError
+from ns4d.model import ModelConfig, Norm
+from ns4d.quantize import post_training_quantize, stream_split
+from ns4d.train import RECIPES, Recipe, evaluate, load_network, override
+from ns4d.train.settings import to_plain
+
+SMALL = ("schedule.epochs=1", "model.channels=4", "model.modes=2", "model.layers=2")
+TWO = {name: VARIANTS[name] for name in ("plain", "residual-batch-norm")}
+
+
+def recipe() -> Recipe:
+    return override(RECIPES["digits"], SMALL)
+
+
+@pytest.fixture(scope="module")
+def studied(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    folder = tmp_path_factory.mktemp("variants")
+    return folder, study_variants(recipe(), load_task("digits"), folder, TWO, seeds=2)
+
+
+def timeless(record: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{k: v for k, v in run.items() if k != "seconds"} for run in record["runs"]]
+
+
+def test_every_variant_is_trained_with_every_seed(studied):
+    folder, record = studied
+    pairs = [(run["variant"], run["recipe"]["seed"]) for run in record["runs"]]
+    assert pairs == [(name, seed) for seed in (0, 1) for name in TWO]
+    assert json.loads((folder / RECORD).read_text("utf-8")) == record
+
+
+def test_it_is_trained_as_its_name_says(studied):
+    folder, record = studied
+    model = replace(recipe().model, residual=True, norm=Norm.BATCH)
+    network, trained = load_network(folder / "residual-batch-norm-1")
+    assert trained == replace(recipe(), model=model, seed=1)
+    assert record["runs"][3]["recipe"] == to_plain(trained)
+    assert record["runs"][3]["parameters"] == network.parameter_count
+
+
+def test_accuracies_are_those_of_the_validation_part(studied):
+    folder, record = studied
+    data = load_task("digits")
+    part = data.validation
+    network, _ = load_network(folder / "plain-0")
+    scores = stream_split(post_training_quantize(network, data), part)
+    run = record["runs"][0]
+    assert run["sequences"] == len(part)
+    assert run["float_accuracy"] == evaluate(network, part, data.normalization).accuracy
+    assert run["integer_accuracy"] == (scores.argmax(1) == part.labels).mean()
+
+
+def test_the_test_part_changes_nothing(studied, tmp_path):
+    _, record = studied
+    data = load_task("digits")
+    other = replace(data, test=data.test.select(np.array([3, 1])))
+    assert timeless(study_variants(recipe(), other, tmp_path, TWO, seeds=2)) == timeless(record)
+
+
+def test_what_is_trained_is_not_trained_again(studied):
+    folder, record = studied
+    journals = {path: path.read_bytes() for path in folder.glob("*/metrics.jsonl")}
+    assert len(journals) == 4
+    again = study_variants(recipe(), load_task("digits"), folder, TWO, seeds=2)
+    assert again["runs"] == record["runs"]
+    assert {path: path.read_bytes() for path in folder.glob("*/metrics.jsonl")} == journals
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_a_variant_changes_the_model_alone(name):
+    changed = VARIANTS[name](recipe())
+    assert replace(changed, model=recipe().model) == recipe()
+    assert (changed.model == recipe().model) == (name == "plain")
+    assert isinstance(changed.model, ModelConfig)
+
+
+def test_the_table_has_a_row_per_variant(studied):
+    _, record = studied
+    rows = [dict(zip(COLUMNS, row, strict=True)) for row in variants_table(record).rows]
+    assert [row["variant"] for row in rows] == list(TWO)
+    assert [row["seeds"] for row in rows] == ["2", "2"]
+    plain = [run for run in record["runs"] if run["variant"] == "plain"]
+    low, high = sorted(run["float_accuracy"] for run in plain)
+    shown = rows[0]["float, measured"]
+    assert shown.split(" ± ")[0] + " %" == percent((low + high) / 2)
+    assert float(shown.split()[2]) == pytest.approx(100 * (high - low) / 2**0.5, abs=0.006)
+    single = variants_table({**record, "runs": plain[:1]}).rows[0]
+    assert single[COLUMNS.index("float, measured")] == percent(plain[0]["float_accuracy"])
+
+
+def run(*arguments: str):
+    return CliRunner().invoke(app, ["variants", "digits", *SMALL, "--threads", "1", *arguments])
+
+
+def test_the_command_trains_all_of_them(tmp_path):
+    ran = run("--out", str(tmp_path), "--json")
+    assert ran.exit_code == 0, ran.output
+    record = json.loads(ran.stdout.splitlines()[-1])
+    assert [one["variant"] for one in record["runs"]] == list(VARIANTS)
+    assert all(one["cores"] > 0 and one["token_s"] > 0 for one in record["runs"])
+    shown = run("--out", str(tmp_path), "--only", "dropout", "--only", "plain")
+    assert shown.exit_code == 0, shown.output
+    assert "linear-spectrum" not in shown.stdout
+    assert shown.stdout.index("dropout") < shown.stdout.index("plain")
+
+
+def test_an_unknown_variant_trains_nothing(tmp_path):
+    ran = run("--out", str(tmp_path / "out"), "--only", "redisual")
+    assert isinstance(ran.exception, ConfigError)
+    assert "expected one of plain, residual" in str(ran.exception)
+    assert not (tmp_path / "out").exists()
