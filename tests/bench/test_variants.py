@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from ns4d.bench.tables import percent
 from ns4d.bench.variants import RECORD, VARIANTS, study_variants
 from ns4d.bench.variants_table import COLUMNS, variants_table
 from ns4d.cli import app
@@ -99,11 +98,11 @@ def test_the_table_has_a_row_per_variant(studied):
     assert [row["seeds"] for row in rows] == ["2", "2"]
     plain = [run for run in record["runs"] if run["variant"] == "plain"]
     low, high = sorted(run["float_accuracy"] for run in plain)
-    shown = rows[0]["float, measured"]
-    assert shown.split(" ± ")[0] + " %" == percent((low + high) / 2)
+    shown = rows[0]["float, %"]
+    assert shown.split(" ± ")[0] == f"{50 * (low + high):.2f}"
     assert float(shown.split()[2]) == pytest.approx(100 * (high - low) / 2**0.5, abs=0.006)
     single = variants_table({**record, "runs": plain[:1]}).rows[0]
-    assert single[COLUMNS.index("float, measured")] == percent(plain[0]["float_accuracy"])
+    assert single[COLUMNS.index("float, %")] == f"{100 * plain[0]['float_accuracy']:.2f}"
 
 
 def run(*arguments: str):

@@ -28,7 +28,7 @@ class Origin(Enum):
     ASSUMED = "assumed"
     PROVED = "proved"
     STATED = "as stated in each row"
-    HEADED = "as stated in the headings"
+    CHIP_SIMULATED = "measured, those of the chip simulated"
 
 
 @dataclass(frozen=True)

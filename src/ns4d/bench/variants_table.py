@@ -8,10 +8,7 @@ from typing import Any
 
 from ns4d.bench.tables import Origin, Table
 
-COLUMNS = (
-    *("variant", "parameters", "epochs", "seeds", "float, measured", "integer, measured"),
-    *("cores", "µs/token, simulated", "µJ/token, simulated"),
-)
+COLUMNS = ("variant", "seeds", "float, %", "integer, %", "cores", "µs/token", "µJ/token")
 MICRO = 1e-6
 
 
@@ -22,7 +19,7 @@ def variants_table(record: Mapping[str, Any]) -> Table:
         record: From `study_variants`.
 
     Returns:
-        Accuracies on the validation part, in percent: the mean and, over several seeds, the
+        Accuracies on the validation part, the mean and, over several seeds, the
         sample standard deviation. Cores, latency, energy: of a token on the model of Loihi 2,
         one at a time, the mean over the seeds.
     """
@@ -30,16 +27,14 @@ def variants_table(record: Mapping[str, Any]) -> Table:
     for run in record["runs"]:
         groups.setdefault(run["variant"], []).append(run)
     rows = tuple(_row(name, runs) for name, runs in groups.items())
-    title = f"Variants of {record['task']}, validation part"
-    return Table(title, COLUMNS, rows, Origin.HEADED)
+    sequences = record["runs"][0]["sequences"]
+    title = f"Variants of {record['task']}, {sequences:,} validation sequences"
+    return Table(title, COLUMNS, rows, Origin.CHIP_SIMULATED)
 
 
 def _row(name: str, runs: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    first = runs[0]
     return (
         name,
-        f"{first['parameters']:,}",
-        str(first["recipe"]["schedule"]["epochs"]),
         str(len(runs)),
         spread([run["float_accuracy"] for run in runs]),
         spread([run["integer_accuracy"] for run in runs]),
@@ -53,8 +48,8 @@ def spread(fractions: Sequence[float]) -> str:
     """Mean and, where there are several, sample standard deviation, in percent.
 
     >>> spread([0.97, 0.98, 0.99])
-    '98.00 ± 1.00 %'
+    '98.00 ± 1.00'
     """
     percents = [100 * fraction for fraction in fractions]
     deviation = f" ± {stdev(percents):.2f}" if len(percents) > 1 else ""
-    return f"{mean(percents):.2f}{deviation} %"
+    return f"{mean(percents):.2f}{deviation}"
