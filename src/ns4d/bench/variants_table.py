@@ -1,4 +1,4 @@
-"""What variants gain and cost: one row each, mean and spread over the seeds."""
+"""What variants gain, what they cost: one row each, mean with spread over the seeds."""
 
 from __future__ import annotations
 
