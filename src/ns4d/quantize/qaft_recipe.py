@@ -87,6 +87,7 @@ def qaft_recipe(
         augmentation=Augmentation(),
         batch=32,
         label_smoothing=0.0,
+        start=None,  # the origin says it
         bfloat16=False,
     )
     origin = network_digest(network)
