@@ -8,6 +8,7 @@ import torch
 from ns4d.bench.documents import TABLES
 from ns4d.bench.trainings_table import COLUMNS, trainings_table
 from ns4d.train import Augmentation, Schedule, train
+from ns4d.train.checkpoint import load_selected
 from ns4d.train.journal import epochs_of, read_journal
 from train.tiny import tiny_dataset, tiny_model, tiny_recipe
 
@@ -58,6 +59,24 @@ def test_an_unfinished_training_says_so(results, tmp_path):
     (tmp_path / "cut" / "metrics.jsonl").write_text("".join(lines[:-1]))
     (row,) = trainings_table(tmp_path).rows
     assert cells(row)["epochs"] == "2 of 3"
+
+
+def test_what_began_with_a_trained_network_says_so(results, tmp_path):
+    start = load_selected(results / "first")
+    recipe = tiny_recipe(start=start.digest, schedule=Schedule(epochs=2))
+    train(recipe, tiny_dataset(), tmp_path / "third", start=start, show=False)
+    (row,) = trainings_table(tmp_path).rows
+    assert cells(row)["epochs"] == "+2"
+
+
+def test_several_processes_are_counted(results, tmp_path):
+    (tmp_path / "two").mkdir()
+    text = (results / "first" / "metrics.jsonl").read_text()
+    written = text.replace('"processes": 1', '"processes": 2')
+    assert written != text
+    (tmp_path / "two" / "metrics.jsonl").write_text(written)
+    (row,) = trainings_table(tmp_path).rows
+    assert cells(row)["device"] == "2 processes on CPU with 1 thread"
 
 
 def test_it_is_a_table_of_the_documents(repository):

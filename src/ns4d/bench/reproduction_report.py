@@ -14,6 +14,7 @@ from ns4d.bench.published import ROWS, TASKS
 from ns4d.bench.report import Picture, Report
 from ns4d.bench.reproduction import row_of
 from ns4d.bench.tables import Origin, Table, percent
+from ns4d.bench.trainings_table import counted
 from ns4d.loihi2.comparison import PAPER_ROWS, Item, Row
 from ns4d.train.journal import read_journal
 from ns4d.zoo import find
@@ -56,7 +57,7 @@ def models_table(records: Sequence[Record]) -> Table:
             (
                 record["model"],
                 card.quantized,
-                str(card.epochs),
+                counted(card.epochs, card.recipe),
                 str(card.seed),
                 f"{figures['test_sequences']:,}",
                 percent(figures["float_accuracy"]),

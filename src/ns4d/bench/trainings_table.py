@@ -47,16 +47,30 @@ def _row(name: str, journal: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
 
 
 def epochs_done(journal: Sequence[Mapping[str, Any]], recipe: Mapping[str, Any]) -> str:
-    """How many epochs a network was trained; of how many, where the training was not finished."""
+    """How many epochs a network was trained; of how many, where the training was not finished.
+
+    Returns:
+        "20", "55 of 80", or "+10" for those after the ones of the network that it began with.
+    """
     done, planned = len(epochs_of(journal)), recipe["schedule"]["epochs"]
-    return f"{done}" if done == planned else f"{done} of {planned}"
+    return counted(done, recipe) + ("" if done == planned else f" of {planned}")
+
+
+def counted(epochs: int, recipe: Mapping[str, Any]) -> str:
+    """A number of epochs, with a plus where the recipe begins with a trained network."""
+    return f"+{epochs}" if recipe.get("start") else f"{epochs}"
 
 
 def _device(record: Mapping[str, Any]) -> str:
-    name = record["device"]
+    name, processes = record["device"], record.get("processes", 1)
     is_cpu = name in ("x86_64", "aarch64", "arm64") or "CPU" in name
-    plural = "" if record["threads"] == 1 else "s"
-    return f"CPU with {record['threads']} thread{plural}" if is_cpu else name
+    name = f"CPU with {_number(record['threads'], 'thread')}" if is_cpu else name
+    return name if processes == 1 else f"{_number(processes, 'process')} on {name}"
+
+
+def _number(count: int, what: str) -> str:
+    plural = "" if count == 1 else "es" if what.endswith("s") else "s"
+    return f"{count} {what}{plural}"
 
 
 def _augmentation(settings: Mapping[str, Any]) -> str:
