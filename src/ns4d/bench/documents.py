@@ -44,7 +44,7 @@ def accuracy_table(results: Path) -> Table:
         figures, recipe = record["figures"], record["recipe"]
         rows.append(
             (
-                figures["task"],
+                path.parent.name,
                 f"{record['parameters']:,}",
                 epochs_done(record["journal"], recipe),
                 f"{figures['test_sequences']:,}",
@@ -56,7 +56,7 @@ def accuracy_table(results: Path) -> Table:
             )
         )
     columns = (
-        "task",
+        "run",
         "parameters",
         "epochs",
         "test sequences",
