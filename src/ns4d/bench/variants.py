@@ -91,6 +91,7 @@ def study_variants(
     """
     runs: list[dict[str, Any]] = []
     record = {"origin": "measured", "task": recipe.task, "runs": runs}
+    record["environment"] = environment()
     for seed in range(recipe.seed, recipe.seed + seeds):
         for name, change in variants.items():
             say(f"{name}, seed {seed}")
@@ -98,7 +99,6 @@ def study_variants(
             run = folder / f"{name}-{seed}"
             seconds = train(varied, dataset, run, device=device).progress.seconds
             runs.append({"variant": name, "seconds": seconds, **_measure(varied, dataset, run)})
-            record["environment"] = environment()
             text = json.dumps(record, indent=1) + "\n"
             write_atomically(folder / RECORD, text.encode())
     return record

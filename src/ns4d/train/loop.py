@@ -75,7 +75,7 @@ def train(
         dataset: What to learn; its train part is learnt, its validation part selects.
         folder: Where the run is written.
         device: Where to compute; the CPU if None.
-        start: The trained network that the recipe begins with; see `begun_from`.
+        start: The trained network that `recipe.start` names; not needed to go on.
         hooks: Further augmentations of the raw tokens, after those of the recipe.
         checkpoint_seconds: Time between two checkpoints within an epoch.
         tensorboard: Also write TensorBoard event files.

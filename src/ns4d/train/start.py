@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from ns4d.errors import ConfigError
@@ -24,6 +25,7 @@ def begin(network: Network, recipe: Recipe, start: Checkpoint | None) -> None:
     Raises:
         ConfigError: If the recipe names another network than the given one, or one of another
             architecture.
+        ArtefactError: If its file holds other parameters than its own recipe says.
     """
     given = None if start is None else start.digest
     if given != recipe.start:
@@ -35,15 +37,14 @@ def begin(network: Network, recipe: Recipe, start: Checkpoint | None) -> None:
         )
     if start is None:
         return
-    try:
-        network.load_state_dict(dict(start.network))
-    except RuntimeError as error:
+    if replace(start.recipe.model, dropout=recipe.model.dropout) != recipe.model:
         raise ConfigError(
             str(start.path),
             expected=f"a network as in the recipe: {recipe.model}",
             got=str(start.recipe.model),
             fix="Keep the architecture; only dropout may be another.",
-        ) from error
+        )
+    start.restore_network(network)
 
 
 def _named(digest: str | None) -> str:
