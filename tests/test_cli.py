@@ -17,7 +17,7 @@ from ns4d import cli
 from ns4d.bench import verify
 from ns4d.engines import Reference
 from ns4d.numerics import LOIHI2, write_profile
-from ns4d.train.checkpoint import load_checkpoint, load_selected
+from ns4d.train.checkpoint import load_selected
 from ns4d.train.start import START
 from program_strategies import random_program
 
@@ -65,7 +65,7 @@ def test_training_begins_with_the_network_of_a_run(
     begun, first = load_selected(tmp_path / "run").recipe, load_selected(run)
     assert begun.model == replace(first.recipe.model, dropout=0.1)
     assert begun.start == first.digest
-    assert load_checkpoint(tmp_path / "run" / START).digest == first.digest
+    assert load_selected(tmp_path / "run" / START).digest == first.digest
     assert call("train", "digits", "--start", str(tmp_path / "none")) == 1
     assert "expected an ns4d checkpoint" in capsys.readouterr().err
 

@@ -17,10 +17,10 @@ from ns4d.numerics import LOIHI2
 from ns4d.program import load, save
 from ns4d.quantize import post_training_quantize
 from ns4d.quantize.qaft_recipe import qaft_recipe
-from ns4d.train.checkpoint import BEST, load_checkpoint, load_selected
+from ns4d.train.checkpoint import BEST, load_selected
 from ns4d.train.recipe import Recipe
 from ns4d.train.settings import from_plain, to_plain
-from ns4d.train.start import START
+from ns4d.train.start import START, copy_selected
 from ns4d.zoo import Entry, find
 from ns4d.zoo.shelf import CARD
 
@@ -80,11 +80,25 @@ def test_a_model_that_began_with_another_has_that_one_trained_first(again, tmp_p
     recipe = made.card.recipe | {"start": load_selected(made.folder).digest}
     recipe["optimizer"] = recipe["optimizer"] | {"rate": 1e-30, "ssm_rate": 1e-30}
     entry = shortened(tmp_path / "card", recipe=recipe)
-    shutil.copy(made.folder / BEST, entry.folder / START)
+    copy_selected(made.folder / BEST, entry.folder / START)
     second = retrain(entry, tmp_path / "shelf", None, CPU)
-    first = load_checkpoint(second.folder / START)
+    first = load_selected(second.folder / START)
     assert second.card.recipe["start"] == first.digest == load_selected(second.folder).digest
     assert first.recipe == load_selected(made.folder).recipe
+
+
+def test_a_chain_of_beginnings_is_trained_from_its_end(again, tmp_path):
+    made, _ = again
+    still = {"rate": 1e-30, "ssm_rate": 1e-30}
+    for number in (1, 2):
+        recipe = made.card.recipe | {"start": load_selected(made.folder).digest}
+        recipe["optimizer"] = recipe["optimizer"] | still
+        entry = shortened(tmp_path / f"card-{number}", recipe=recipe)
+        copy_selected(made.folder / BEST, entry.folder / START)
+        made = retrain(entry, tmp_path / f"shelf-{number}", None, CPU)
+    chain = [load_selected(made.folder / start) for start in ("", START, f"{START}/{START}")]
+    assert [run.recipe.start for run in chain] == [chain[1].digest, chain[2].digest, None]
+    assert len({run.digest for run in chain}) == 1
 
 
 def test_a_fine_tuned_model_is_fine_tuned_again(again, tmp_path):

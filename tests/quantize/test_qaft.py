@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from ns4d.data import Dataset
+from ns4d.data import Dataset, Permutation
 from ns4d.engines import Machine, Reference
 from ns4d.errors import ConfigError, TrainingError
 from ns4d.model import Network, Norm
@@ -21,11 +21,11 @@ from ns4d.program import Add, Program
 from ns4d.quantize.qaft import RECIPE, QaftResult, claim_folder, quantization_aware_fine_tune
 from ns4d.quantize.qaft_recipe import QaftRecipe, qaft_recipe
 from ns4d.quantize.widths import with_widths
-from ns4d.train import Optimizer, Schedule, load_network, train
+from ns4d.train import Augmentation, Optimizer, Schedule, load_network, train
 from ns4d.train.checkpoint import BEST, load_checkpoint, network_digest
 from ns4d.train.journal import read_journal
 from train.runs import assert_same_run, epochs
-from train.tiny import STEPS_PER_EPOCH, tiny_dataset, tiny_model, tiny_recipe
+from train.tiny import SIDE, STEPS_PER_EPOCH, tiny_dataset, tiny_model, tiny_recipe
 
 NARROW = with_widths(LOIHI2, weight_bits=3, coefficient_bits=6, message_bits=4)
 REFERENCE = Reference()
@@ -47,6 +47,11 @@ def trained(tmp_path_factory) -> Network:
 def recipe_of(network: Network, epoch_count: int = 2, **changes) -> QaftRecipe:
     recipe = qaft_recipe(network, tiny_recipe(), NARROW, epoch_count, sequences=8)
     return replace(recipe, training=replace(recipe.training, batch=8), **changes)
+
+
+def augmented(recipe: QaftRecipe) -> QaftRecipe:
+    """With half of the images mirrored."""
+    return replace(recipe, training=replace(recipe.training, augmentation=Augmentation(flip=True)))
 
 
 def tune(
@@ -158,7 +163,7 @@ class Interrupting:
 @pytest.mark.parametrize("at", [2, 8])
 def test_an_interrupted_run_ends_as_an_uninterrupted_one(trained, tmp_path, at):
     """Traces: one before the first step, then one a step, and one at the end of each epoch."""
-    recipe = recipe_of(trained)
+    recipe = augmented(recipe_of(trained))
     whole = tune(trained, recipe, tmp_path / "whole")
     with pytest.raises(TrainingError, match="repeat the same command to go on"):
         tune(trained, recipe, tmp_path / "parts", engine=Interrupting(at))
@@ -184,6 +189,29 @@ def test_distillation_changes_what_is_learnt(trained, tmp_path):
     labels = tune(trained, recipe_of(trained, distillation=0.0), tmp_path / "labels")
     both = tune(trained, recipe_of(trained, distillation=1.0), tmp_path / "both")
     assert labels.program != both.program
+
+
+def test_what_it_learns_from_is_augmented(trained, tmp_path):
+    """The program sees the changed sequences, and raw: their bytes, in the images' order."""
+    seen: list[np.ndarray] = []
+
+    class Watching(Interrupting):
+        def trace(self, program: Program, u: np.ndarray) -> dict[str, np.ndarray]:
+            seen.append(u)
+            return REFERENCE.trace(program, u)
+
+    recipe, dataset = recipe_of(trained, 1), tiny_dataset("bit-reversal")
+    for number, chosen in enumerate([recipe, augmented(recipe)]):
+        tune(trained, chosen, tmp_path / str(number), dataset, engine=Watching(0))
+    plain, mirrored = np.array(seen[1:6]), np.array(seen[8:13])
+    order = Permutation.BIT_REVERSAL.order(SIDE * SIDE)
+    reflection = np.arange(SIDE * SIDE).reshape(SIDE, SIDE)[:, ::-1].ravel()
+    reflected = plain[:, :, np.argsort(order)[reflection][order]]
+    kept = (mirrored == plain).all(axis=(2, 3))
+    changed = (mirrored == reflected).all(axis=(2, 3))
+    assert (kept ^ changed).all()
+    assert kept.any()
+    assert changed.any()
 
 
 def test_a_folder_belongs_to_one_recipe(trained, tmp_path):

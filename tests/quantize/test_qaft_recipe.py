@@ -26,14 +26,14 @@ def recipe_for(trained: Recipe, **settings) -> QaftRecipe:
     return qaft_recipe(Network(trained.model), trained, LOIHI2, 3, **settings)
 
 
-def test_it_keeps_task_order_and_seed_and_drops_what_is_random():
+def test_it_keeps_task_order_augmentation_and_seed_and_drops_the_rest():
     trained = replace(restless_recipe(), permutation=Permutation.NONE)
     training = recipe_for(trained).training
     assert (training.task, training.seed) == (trained.task, trained.seed)
     assert training.permutation is Permutation.NONE
     assert training.schedule.epochs == 3
     assert training.model.dropout == 0.0
-    assert training.augmentation == Augmentation()
+    assert training.augmentation == trained.augmentation != Augmentation()
     assert training.label_smoothing == 0.0
     assert not training.bfloat16
 

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from ns4d.errors import ConfigError
 from ns4d.train import Optimizer, Recipe, train
-from ns4d.train.checkpoint import BEST, Checkpoint, load_checkpoint, load_selected, network_digest
+from ns4d.train.checkpoint import BEST, Checkpoint, load_selected, network_digest
+from ns4d.train.journal import read_journal
 from ns4d.train.start import START
 from train.runs import assert_same_run, latest
 from train.tiny import STEPS_PER_EPOCH, restless_recipe, tiny_dataset, tiny_model, tiny_recipe
@@ -42,9 +43,21 @@ def test_with_rates_of_nothing_the_network_stays_what_it_was(tmp_path):
 
 def test_the_first_network_is_kept_beside_the_second(first, tmp_path):
     train(following(first), tiny_dataset(), tmp_path, start=first, show=False)
-    assert load_checkpoint(tmp_path / START).digest == first.digest
+    assert load_selected(tmp_path / START).digest == first.digest
     assert load_selected(tmp_path).recipe.start == first.digest
     assert load_selected(tmp_path).digest != first.digest
+
+
+def test_every_beginning_is_kept_back_to_random_weights(first, tmp_path):
+    folder = tmp_path / "second"
+    train(following(first), tiny_dataset(), folder, start=first, show=False)
+    second, third = load_selected(folder), tmp_path / "third"
+    train(following(second), tiny_dataset(), third, start=second, show=False)
+    chain = [load_selected(run) for run in (third, third / START, third / START / START)]
+    assert [run.recipe.start for run in chain] == [second.digest, first.digest, None]
+    assert [run.digest for run in chain[1:]] == [second.digest, first.digest]
+    assert read_journal(third / START) == read_journal(folder)
+    assert not (third / START / START / START).exists()
 
 
 def test_stopped_and_resumed_is_uninterrupted(first, tmp_path):

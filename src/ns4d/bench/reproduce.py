@@ -18,13 +18,13 @@ from ns4d.bench.reproduction_report import report, tables
 from ns4d.bench.runs import LoadedRun, evaluate_run, load_run, provenance, write_record
 from ns4d.bench.shelve import shelve
 from ns4d.bench.tables import Table
-from ns4d.data import load_task
+from ns4d.data import Dataset, load_task
 from ns4d.errors import ConfigError
 from ns4d.program import Program, load, save
 from ns4d.quantize import post_training_quantize
 from ns4d.storage import write_atomically
 from ns4d.train import train
-from ns4d.train.checkpoint import load_checkpoint, load_selected
+from ns4d.train.checkpoint import BEST, load_checkpoint, load_selected
 from ns4d.train.recipe import Recipe
 from ns4d.train.settings import from_plain
 from ns4d.train.start import START
@@ -108,21 +108,29 @@ def retrain(entry: Entry, shelf: Path, data_dir: Path | None, device: torch.devi
         data_dir: As in `ns4d.data.load_task`.
         device: Where to train.
     """
-    recipe, start = from_plain(Recipe, entry.card.recipe), None
+    recipe = from_plain(Recipe, entry.card.recipe)
     folder = shelf / "runs" / entry.name
     dataset = load_task(recipe.task, data_dir, recipe.permutation)
-    if recipe.start is not None:
-        first = load_checkpoint(entry.folder / START).recipe
-        train(first, dataset, folder / "start", device=device)
-        start = load_selected(folder / "start")
-        recipe = replace(recipe, start=start.digest)
-    train(recipe, dataset, folder, device=device, start=start)
+    _train_stages(recipe, entry.folder, dataset, folder, device)
     run = load_run(folder, data_dir)
     program = _quantized(entry, folder, run, device)
     path, record = folder / "program.ns4d", folder / "record.json"
     save(program, path)
     write_record(record, folder, run, evaluate_run(run, path))
     return Entry(entry.name, shelve(entry.name, folder, path, record, shelf, data_dir))
+
+
+def _train_stages(
+    recipe: Recipe, kept: Path, dataset: Dataset, folder: Path, device: torch.device
+) -> None:
+    """Train by a recipe, and before that what it begins with, by the recipe kept for that."""
+    start = None
+    if recipe.start is not None:
+        first, before = kept / START, folder.with_name(f"{folder.name}-start")
+        _train_stages(load_checkpoint(first / BEST).recipe, first, dataset, before, device)
+        start = load_selected(before)
+        recipe = replace(recipe, start=start.digest)
+    train(recipe, dataset, folder, device=device, start=start)
 
 
 def _quantized(entry: Entry, folder: Path, run: LoadedRun, device: torch.device) -> Program:

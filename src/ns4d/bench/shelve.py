@@ -19,9 +19,8 @@ from ns4d.loihi2.mode import Mode
 from ns4d.program import Program, load
 from ns4d.storage import write_atomically
 from ns4d.train.checkpoint import BEST, load_selected
-from ns4d.train.journal import NAME as JOURNAL
 from ns4d.train.journal import epochs_of
-from ns4d.train.start import START
+from ns4d.train.start import copy_selected
 from ns4d.zoo import Card
 from ns4d.zoo.shelf import CARD, PROGRAM, SHELF
 
@@ -54,11 +53,8 @@ def shelve(
     card = card_of(loaded, run, read_record(record), data_dir)
     folder = shelf / name
     folder.mkdir(parents=True, exist_ok=True)
-    for source, target in ((run / BEST, BEST), (run / JOURNAL, JOURNAL), (program, PROGRAM)):
-        write_atomically(folder / target, source.read_bytes())
-    (folder / START).unlink(missing_ok=True)
-    if (run / START).exists():
-        write_atomically(folder / START, (run / START).read_bytes())
+    copy_selected(run / BEST, folder)
+    write_atomically(folder / PROGRAM, program.read_bytes())
     write_atomically(folder / CARD, card.to_json().encode())
     return folder
 

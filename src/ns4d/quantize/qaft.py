@@ -30,7 +30,8 @@ from ns4d.quantize.ptq import build_program, calibrate
 from ns4d.quantize.qaft_recipe import QaftRecipe
 from ns4d.storage import write_atomically
 from ns4d.train.allocator import keep_freed_memory
-from ns4d.train.batches import SplitTensors, epoch_order
+from ns4d.train.augment import dataset_hooks
+from ns4d.train.batches import SplitTensors, epoch_order, step_seed
 from ns4d.train.checkpoint import (
     BEST,
     LATEST,
@@ -172,6 +173,7 @@ class _Session:
         self.network = fold_batch_norm(network).to(device)
         self.optimizer = build_optimizer(self.network, recipe.training.optimizer)
         self.train_part = SplitTensors(dataset.train, dataset.normalization, device)
+        self.hooks = dataset_hooks(recipe.training.augmentation, dataset, device)
         self.batch = min(recipe.training.batch, len(self.train_part))
         self.per_epoch = len(self.train_part) // self.batch
         self.steps = self.per_epoch * recipe.training.schedule.epochs
@@ -233,7 +235,8 @@ class _Session:
         order = epoch_order(len(self.train_part), training.seed, epoch)
         chosen = order[position * self.batch : (position + 1) * self.batch]
         indices = torch.tensor(chosen, device=self.device)
-        raw, labels, lengths = self.train_part.raw(indices)
+        random = torch.Generator().manual_seed(step_seed(training.seed, step, 0))
+        raw, labels, lengths = self.train_part.raw(indices, self.hooks, random)
         found = self.answer(raw, lengths)
         loss = self._loss(found.logits, labels, raw, lengths)
         set_rates(self.optimizer, training.schedule.factor(step, self.steps))

@@ -11,7 +11,6 @@ from ns4d.model import Network, Norm
 from ns4d.numerics import Arithmetic
 from ns4d.quantize.options import Options
 from ns4d.train import Optimizer, Recipe, Schedule
-from ns4d.train.augment import Augmentation
 from ns4d.train.checkpoint import network_digest
 from ns4d.train.settings import to_plain
 
@@ -74,7 +73,7 @@ def qaft_recipe(
 
     Args:
         network: The trained network.
-        trained: What it was trained with: task, order, seed and sizes are kept.
+        trained: What it was trained with: task, order, augmentation, seed and sizes are kept.
         arithmetic: Widths and roundings of the program.
         epochs: Passes over the training part.
         options, sequences, distillation: As in `QaftRecipe`.
@@ -84,7 +83,6 @@ def qaft_recipe(
         model=replace(network.config, norm=_folded(network.config.norm), dropout=0.0),
         optimizer=Optimizer(rate=2e-3, ssm_rate=6e-4, decay=0.0, clip=1.0),
         schedule=Schedule(epochs=epochs, warmup=0.02, final=0.0),
-        augmentation=Augmentation(),
         batch=32,
         label_smoothing=0.0,
         start=None,  # the origin says it

@@ -16,6 +16,7 @@ from jaxtyping import Int, Shaped
 from torch import Tensor
 from torch.nn import functional
 
+from ns4d.data import Dataset, Permutation
 from ns4d.errors import ConfigError
 
 Hook = Callable[[Tensor, torch.Generator], Tensor]
@@ -64,6 +65,24 @@ def _require(name: str, holds: bool, expected: str, got: object) -> None:
             got=str(got),
             fix="Give the largest change in either direction as a positive number.",
         )
+
+
+def dataset_hooks(augmentation: Augmentation, dataset: Dataset, device: torch.device) -> list[Hook]:
+    """The hooks that an augmentation asks for, for the sequences of a dataset.
+
+    Args:
+        augmentation: What to change.
+        dataset: Its task shows images, in the order of its permutation.
+        device: Where the sequences are.
+
+    Returns:
+        As `image_hooks`.
+
+    Raises:
+        ConfigError: If the sequences are no square images.
+    """
+    order = Permutation(dataset.permutation).order(dataset.length)
+    return image_hooks(augmentation, torch.from_numpy(order).to(device))
 
 
 def image_hooks(augmentation: Augmentation, order: Int[Tensor, " l"]) -> list[Hook]:

@@ -17,11 +17,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ns4d.data import Dataset, Permutation
+from ns4d.data import Dataset
 from ns4d.errors import ConfigError, TrainingError
 from ns4d.model import Network
 from ns4d.train.allocator import keep_freed_memory
-from ns4d.train.augment import Hook, image_hooks
+from ns4d.train.augment import Hook, dataset_hooks
 from ns4d.train.batches import SplitTensors, epoch_order, step_seed
 from ns4d.train.checkpoint import BEST, LATEST, Checkpoint, Progress, save_checkpoint
 from ns4d.train.diagnose import non_finite_error
@@ -143,7 +143,7 @@ class _Session:
         self.optimizer = build_optimizer(self.network, recipe.optimizer, graph)
         self.train_part = SplitTensors(dataset.train, dataset.normalization, device)
         self.validation = SplitTensors(dataset.validation, dataset.normalization, device)
-        self.hooks = [*_recipe_hooks(recipe, dataset, device), *hooks]
+        self.hooks = [*dataset_hooks(recipe.augmentation, dataset, device), *hooks]
         self.batch = min(recipe.batch, len(self.train_part))
         self.share = processes.share(self.batch)
         self.per_epoch = len(self.train_part) // self.batch
@@ -316,11 +316,6 @@ class _Session:
                 "progress": asdict(self.progress),
             }
         )
-
-
-def _recipe_hooks(recipe: Recipe, dataset: Dataset, device: torch.device) -> list[Hook]:
-    order = Permutation(dataset.permutation).order(dataset.length)
-    return image_hooks(recipe.augmentation, torch.from_numpy(order).to(device))
 
 
 def _device_name(device: torch.device) -> str:
