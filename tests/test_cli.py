@@ -18,7 +18,7 @@ from ns4d.bench import verify
 from ns4d.engines import Reference
 from ns4d.numerics import LOIHI2, write_profile
 from ns4d.train.checkpoint import load_selected
-from ns4d.train.start import START
+from ns4d.train.origins import START, TEACHER
 from program_strategies import random_program
 
 QUICK = ["schedule.epochs=1", "model.channels=4", "model.modes=2", "model.layers=1"]
@@ -68,6 +68,19 @@ def test_training_begins_with_the_network_of_a_run(
     assert load_selected(tmp_path / "run" / START).digest == first.digest
     assert call("train", "digits", "--start", str(tmp_path / "none")) == 1
     assert "expected an ns4d checkpoint" in capsys.readouterr().err
+
+
+def test_training_learns_from_the_network_of_a_run(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Beside its labels; the architecture is the recipe's, not the teacher's."""
+    command = ("train", "digits", "--teacher", str(run), *QUICK, "model.channels=5")
+    assert call(*command, "--out", str(tmp_path / "run"), "--threads", "1", "--json") == 0
+    assert last_json(capsys)["steps"] == 20
+    taught, teacher = load_selected(tmp_path / "run").recipe, load_selected(run)
+    assert taught.teacher == teacher.digest
+    assert (taught.model.channels, teacher.recipe.model.channels) == (5, 4)
+    assert load_selected(tmp_path / "run" / TEACHER).digest == teacher.digest
 
 
 def test_quantize_evaluate_show(

@@ -25,26 +25,32 @@ from ns4d.quantize import Options
 from ns4d.quantize.qaft import QaftResult, quantization_aware_fine_tune
 from ns4d.quantize.qaft_recipe import QaftRecipe, qaft_recipe
 from ns4d.quantize.widths import with_widths
-from ns4d.train import load_network, train
+from ns4d.train import Augmentation, Recipe, load_network, train
 from train.tiny import STEPS_PER_EPOCH, tiny_dataset, tiny_recipe
 
 NARROW = with_widths(LOIHI2, weight_bits=3, coefficient_bits=6, message_bits=4)
 
 
 def recipe_of(
-    network: Network, arithmetic: Arithmetic = NARROW, options: Options | None = None
+    network: Network,
+    arithmetic: Arithmetic = NARROW,
+    options: Options | None = None,
+    trained: Recipe | None = None,
 ) -> QaftRecipe:
-    recipe = qaft_recipe(network, tiny_recipe(), arithmetic, 2, sequences=64)
+    recipe = qaft_recipe(network, trained or tiny_recipe(), arithmetic, 2, sequences=64)
     training = replace(recipe.training, batch=8)
     return replace(recipe, training=training, options=options or Options())
 
 
 def record_of(folder: Path, dataset: Dataset) -> tuple[dict[str, Any], QaftResult]:
     """A record as `ns4d evaluate --record` writes it, of a real fine-tuning."""
-    train(tiny_recipe(), dataset, folder, show=False)
+    trained = tiny_recipe(augmentation=Augmentation(shift=1))
+    train(trained, dataset, folder, show=False)
     network, recipe = load_network(folder)
     tuned = folder / f"qaft-{NARROW.name}"
-    result = quantization_aware_fine_tune(network, dataset, recipe_of(network), tuned, show=False)
+    result = quantization_aware_fine_tune(
+        network, dataset, recipe_of(network, trained=trained), tuned, show=False
+    )
     program, record = folder / "program.ns4d", folder / "record-qaft.json"
     save(result.program, program)
     run = LoadedRun(network, recipe, dataset)
@@ -54,7 +60,7 @@ def record_of(folder: Path, dataset: Dataset) -> tuple[dict[str, Any], QaftResul
 
 def test_a_row_shows_what_the_fine_tuning_reached(tmp_path: Path) -> None:
     record, result = record_of(tmp_path, tiny_dataset())
-    (row,) = fine_tuning_table([record]).rows
+    (row,) = fine_tuning_table([("first", record)]).rows
     shown: dict[str, str] = dict(zip(COLUMNS, row, strict=True))
     figures = record["figures"]
     expected = {
@@ -66,7 +72,8 @@ def test_a_row_shows_what_the_fine_tuning_reached(tmp_path: Path) -> None:
     }
     for column, accuracy in expected.items():
         assert float(shown[column].removesuffix("%")) == pytest.approx(100 * accuracy, abs=0.006)
-    assert shown["profile"] == "loihi2-w3c6m4"
+    assert (shown["run"], shown["profile"]) == ("first", "loihi2-w3c6m4")
+    assert shown["augmentation"] == "shift 1"
     assert shown["bits of weights, coefficients, messages, state"] == "3, 6, 4, 24"
     assert (shown["epochs"], shown["steps"]) == ("2", str(2 * STEPS_PER_EPOCH))
     assert shown["seconds"] == f"{result.progress.seconds:,.0f}"
@@ -76,7 +83,7 @@ def test_a_row_shows_what_the_fine_tuning_reached(tmp_path: Path) -> None:
 
 
 def test_records_of_other_programs_are_passed_over() -> None:
-    assert fine_tuning_table([{"figures": {"task": "smnist"}}]).rows == ()
+    assert fine_tuning_table([("first", {"figures": {"task": "smnist"}})]).rows == ()
 
 
 def test_without_records_the_document_says_so(tmp_path: Path) -> None:

@@ -18,11 +18,12 @@ from ns4d.program import load, save
 from ns4d.quantize import post_training_quantize
 from ns4d.quantize.qaft_recipe import qaft_recipe
 from ns4d.train.checkpoint import BEST, load_selected
+from ns4d.train.origins import START, TEACHER, copy_selected
 from ns4d.train.recipe import Recipe
 from ns4d.train.settings import from_plain, to_plain
-from ns4d.train.start import START, copy_selected
 from ns4d.zoo import Entry, find
 from ns4d.zoo.shelf import CARD
+from train.runs import latest
 
 CPU = torch.device("cpu")
 
@@ -85,6 +86,20 @@ def test_a_model_that_began_with_another_has_that_one_trained_first(again, tmp_p
     first = load_selected(second.folder / START)
     assert second.card.recipe["start"] == first.digest == load_selected(second.folder).digest
     assert first.recipe == load_selected(made.folder).recipe
+    assert latest(tmp_path / "shelf/runs/digits-mini-start").digest == first.digest
+
+
+def test_a_model_that_learnt_from_another_has_that_one_trained_first(again, tmp_path):
+    made, _ = again
+    recipe = made.card.recipe | {"teacher": load_selected(made.folder).digest, "seed": 1}
+    entry = shortened(tmp_path / "card", recipe=recipe)
+    copy_selected(made.folder / BEST, entry.folder / TEACHER)
+    second = retrain(entry, tmp_path / "shelf", None, CPU)
+    teacher = load_selected(second.folder / TEACHER)
+    assert second.card.recipe["teacher"] == teacher.digest
+    assert teacher.recipe == load_selected(made.folder).recipe
+    assert latest(tmp_path / "shelf/runs/digits-mini-teacher").digest == teacher.digest
+    assert not (second.folder / START).exists()
 
 
 def test_a_chain_of_beginnings_is_trained_from_its_end(again, tmp_path):
@@ -99,6 +114,9 @@ def test_a_chain_of_beginnings_is_trained_from_its_end(again, tmp_path):
     chain = [load_selected(made.folder / start) for start in ("", START, f"{START}/{START}")]
     assert [run.recipe.start for run in chain] == [chain[1].digest, chain[2].digest, None]
     assert len({run.digest for run in chain}) == 1
+    runs = tmp_path / "shelf-2/runs"
+    stages = [latest(runs / f"digits-mini{end}") for end in ("-start-start", "-start", "")]
+    assert [stage.digest for stage in stages] == [run.digest for run in reversed(chain)]
 
 
 def test_a_fine_tuned_model_is_fine_tuned_again(again, tmp_path):

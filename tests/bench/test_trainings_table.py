@@ -7,6 +7,7 @@ import torch
 
 from ns4d.bench.documents import TABLES
 from ns4d.bench.trainings_table import COLUMNS, trainings_table
+from ns4d.model import Norm
 from ns4d.train import Augmentation, Schedule, train
 from ns4d.train.checkpoint import load_selected
 from ns4d.train.journal import epochs_of, read_journal
@@ -18,7 +19,7 @@ def results(tmp_path_factory):
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("results")
     recipe = tiny_recipe(
-        model=tiny_model(dropout=0.25),
+        model=tiny_model(dropout=0.25, norm=Norm.BATCH),
         augmentation=Augmentation(shift=1, turn=4.5, flip=True),
         schedule=Schedule(epochs=3),
     )
@@ -41,6 +42,7 @@ def test_a_row_is_what_the_journal_has(results):
     epochs = epochs_of(read_journal(results / "second"))
     assert row["augmentation"] == "shift 1, flip, turn 4.5"
     assert (row["dropout"], row["decay"], row["epochs"]) == ("0.25", "0.01", "3")
+    assert row["norm"] == "batch"
     assert row["device"] == "CPU with 1 thread"
     best = max(epoch["validation_accuracy"] for epoch in epochs)
     assert row["validation, best epoch"] == f"{100 * best:.2f} %"
@@ -50,7 +52,7 @@ def test_a_row_is_what_the_journal_has(results):
 
 def test_what_is_off_is_not_shown(results):
     first, _ = (cells(row) for row in trainings_table(results).rows)
-    assert (first["augmentation"], first["dropout"]) == ("none", "0")
+    assert (first["augmentation"], first["dropout"], first["norm"]) == ("none", "0", "none")
 
 
 def test_an_unfinished_training_says_so(results, tmp_path):
@@ -81,4 +83,4 @@ def test_several_processes_are_counted(results, tmp_path):
 
 def test_it_is_a_table_of_the_documents(repository):
     table = TABLES["trainings"](repository / "benchmarks" / "results")
-    assert {row[0] for row in table.rows} >= {"smnist", "psmnist", "scifar", "scifar-dropout"}
+    assert {row[0] for row in table.rows} >= {"smnist", "psmnist", "scifar", "scifar-first"}

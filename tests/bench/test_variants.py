@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from ns4d.bench.variants import RECORD, VARIANTS, study_variants
+from ns4d.bench.variants import RECORD, VARIANTS, chosen_variants, study_variants
 from ns4d.bench.variants_table import COLUMNS, variants_table
 from ns4d.cli import app
 from ns4d.data import load_task
@@ -19,6 +19,7 @@ from ns4d.errors import ConfigError
 from ns4d.model import ModelConfig, Norm
 from ns4d.quantize import post_training_quantize, stream_split
 from ns4d.train import RECIPES, Recipe, evaluate, load_network, override
+from ns4d.train.checkpoint import load_selected
 from ns4d.train.settings import to_plain
 
 SMALL = ("schedule.epochs=1", "model.channels=4", "model.modes=2", "model.layers=2")
@@ -84,11 +85,41 @@ def test_what_is_trained_is_not_trained_again(studied):
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-def test_a_variant_changes_the_model_alone(name):
-    changed = VARIANTS[name](recipe())
-    assert replace(changed, model=recipe().model) == recipe()
-    assert (changed.model == recipe().model) == (name == "plain")
+def test_a_variant_changes_model_or_images_alone(name):
+    """A distilled one changes neither: its teacher differs."""
+    changed = VARIANTS[name].change(recipe())
+    same = replace(changed, model=recipe().model, augmentation=recipe().augmentation)
+    assert same == recipe()
+    assert (changed == recipe()) == (name in ("plain", "distillation"))
     assert isinstance(changed.model, ModelConfig)
+
+
+def test_a_distilled_network_has_learnt_from_a_wider_one_of_its_seed(tmp_path):
+    data = load_task("digits")
+    one = {"distillation": VARIANTS["distillation"]}
+    record = study_variants(override(recipe(), ["seed=4"]), data, tmp_path, one)
+    teacher = load_selected(tmp_path / "distillation-4-teacher")
+    trained = load_selected(tmp_path / "distillation-4").recipe
+    assert trained.teacher == record["runs"][0]["recipe"]["teacher"] == teacher.digest
+    assert (trained.model, trained.seed) == (recipe().model, 4)
+    assert teacher.recipe.model.channels == 2 * recipe().model.channels
+    assert teacher.recipe.model.residual
+    assert teacher.recipe.seed == 4
+
+
+def test_what_a_recipe_has_already_is_trained_once(tmp_path):
+    said: list[str] = []
+    normed = override(recipe(), ["model.norm=batch"])
+    two = {name: VARIANTS[name] for name in ("plain", "batch-norm", "distillation")}
+    record = study_variants(normed, load_task("digits"), tmp_path, two, say=said.append)
+    assert [run["variant"] for run in record["runs"]] == ["plain", "distillation"]
+    assert said[0] == "batch-norm: the same as plain for this recipe"
+
+
+def test_sequences_of_one_s_own_need_not_be_images():
+    assert list(chosen_variants([], "digits")) == list(VARIANTS)
+    assert set(VARIANTS) - set(chosen_variants([], "mine.npz")) == {"augmentation"}
+    assert list(chosen_variants(["augmentation"], "mine.npz")) == ["augmentation"]
 
 
 def test_the_table_has_a_row_per_variant(studied):

@@ -218,8 +218,19 @@ def test_a_folder_belongs_to_one_recipe(trained, tmp_path):
     recipe = recipe_of(trained)
     claim_folder(tmp_path, recipe)
     claim_folder(tmp_path, recipe)
-    with pytest.raises(ConfigError, match="one with another arithmetic, sequences"):
+    with pytest.raises(ConfigError, match=r"another arithmetic\.name, .*, sequences"):
         claim_folder(tmp_path, replace(recipe, arithmetic=LOIHI2, sequences=9))
+    with pytest.raises(ConfigError, match=r"another training\.augmentation\.flip"):
+        claim_folder(tmp_path, augmented(recipe))
+
+
+def test_a_folder_older_than_a_setting_has_its_default(trained, tmp_path):
+    recipe = recipe_of(trained)
+    claim_folder(tmp_path, recipe)
+    found = json.loads((tmp_path / RECIPE).read_text())
+    del found["training"]["teacher"], found["training"]["augmentation"]["zoom"]
+    (tmp_path / RECIPE).write_text(json.dumps(found))
+    claim_folder(tmp_path, recipe)
 
 
 def test_a_recipe_belongs_to_one_network(trained, tmp_path):

@@ -51,16 +51,19 @@ def test_its_network_is_read_on_the_cpu(tmp_path):
     assert here.logits == pytest.approx(there.logits, abs=1e-3)
 
 
+@pytest.mark.parametrize("taught", [False, True])
 @pytest.mark.parametrize("dropout", [0.0, 0.2])
-def test_a_graph_does_what_its_operations_do(dropout):
+def test_a_graph_does_what_its_operations_do(dropout, taught):
     """Equal losses and parameters, replayed or asked for one by one."""
     recipe = tiny_recipe(model=tiny_model(dropout=dropout, norm=Norm.BATCH))
+    torch.manual_seed(1)
+    teacher = Network(recipe.model).to(CUDA).eval() if taught else None
     results = []
     for graph in (False, True):
         torch.manual_seed(0)
         network = Network(recipe.model).to(CUDA)
         optimizer = build_optimizer(network, recipe.optimizer, graph)
-        step = TrainingStep(network, optimizer, recipe, CUDA, graph)
+        step = TrainingStep(network, optimizer, recipe, CUDA, graph, teacher)
         tokens = torch.randn(30, 8, 16, 1, generator=torch.Generator().manual_seed(1)).to(CUDA)
         for k in range(30):
             torch.manual_seed(k)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -84,6 +86,19 @@ def test_an_interrupt_in_one_process_stops_both_and_they_go_on(nursery, tmp_path
     assert latest(tmp_path / "halves").progress.step == 7
     finish(start_two(nursery, halves), 0)
     assert_same_run(tmp_path / "halves", whole)
+
+
+def test_the_command_prints_its_summary_once(tmp_path):
+    quick = ["schedule.epochs=1", "model.channels=4", "model.modes=2", "model.layers=1"]
+    many = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
+    command = ["ns4d", "train", "digits", *quick, "--threads", "1", "--json"]
+    done = subprocess.run(
+        [sys.executable, "-m", *many, *command, "--out", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout)["run"] == str(tmp_path)
 
 
 def test_processes_draw_different_noise(nursery, tmp_path):

@@ -12,7 +12,7 @@ from ns4d.errors import ConfigError
 from ns4d.train import Optimizer, Recipe, train
 from ns4d.train.checkpoint import BEST, Checkpoint, load_selected, network_digest
 from ns4d.train.journal import read_journal
-from ns4d.train.start import START
+from ns4d.train.origins import START
 from train.runs import assert_same_run, latest
 from train.tiny import STEPS_PER_EPOCH, restless_recipe, tiny_dataset, tiny_model, tiny_recipe
 

@@ -10,6 +10,11 @@ import pytest
 import ns4d
 from ns4d.errors import ArtefactError, ConfigError
 from ns4d.program import save
+from ns4d.train import Recipe
+from ns4d.train.checkpoint import BEST, load_selected
+from ns4d.train.journal import epochs_of, read_journal
+from ns4d.train.origins import START
+from ns4d.train.settings import from_plain
 from ns4d.zoo import find, load, names
 from ns4d.zoo import shelf as shelf_module
 from ns4d.zoo.card import read_card
@@ -46,6 +51,22 @@ def test_a_card_says_what_the_program_is(entry):
     assert card.seed == program.metadata.provenance["seed"] == card.recipe["seed"]
     assert 0.1 < card.integer_accuracy <= 1
     assert card.fall_through["token_s"] > 0 < card.pipelined["sample_j"]
+
+
+def test_the_networks_that_it_came_from_are_kept(entry):
+    """Back to random weights, each named by the recipe of the one after it."""
+    stages, folder = [load_selected(entry.folder).recipe], entry.folder
+    assert stages[0] == from_plain(Recipe, entry.card.recipe)
+    while stages[-1].start is not None:
+        folder = folder / START
+        assert load_selected(folder).digest == stages[-1].start
+        assert len(epochs_of(read_journal(folder))) <= load_selected(folder).recipe.schedule.epochs
+        stages.append(load_selected(folder).recipe)
+    assert all(stage.teacher is None for stage in stages)
+    kept = {
+        path.relative_to(entry.folder).as_posix() for path in entry.folder.rglob("*.safetensors")
+    }
+    assert kept == {f"{START}/" * k + BEST for k in range(len(stages))}
 
 
 def test_a_model_is_small(entry):

@@ -113,7 +113,7 @@ def fewer_bits_table(results: Path) -> Table:
 def tuned_table(results: Path) -> Table:
     """Accuracy of fine-tuned programs before, after."""
     paths = sorted(results.glob("*/record-qaft-*.json"))
-    return fine_tuning_table(read_record(path) for path in paths)
+    return fine_tuning_table((path.parent.name, read_record(path)) for path in paths)
 
 
 TABLES: Mapping[str, Callable[[Path], Table]] = {

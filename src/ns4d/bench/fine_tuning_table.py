@@ -11,6 +11,7 @@ from typing import Any
 
 from ns4d.bench.sweep import AXES
 from ns4d.bench.tables import Table, percent
+from ns4d.bench.trainings_table import switched_on
 from ns4d.numerics import LOIHI2, PROFILES
 from ns4d.quantize import OBSERVERS, Options
 from ns4d.train.journal import epochs_of
@@ -29,9 +30,10 @@ FLAGS: Mapping[str, str] = MappingProxyType(
     }
 )
 COLUMNS = (
-    "task",
+    "run",
     "profile",
     "bits of weights, coefficients, messages, state",
+    "augmentation",
     "epochs",
     "steps",
     "seconds",
@@ -44,25 +46,27 @@ COLUMNS = (
 )
 
 
-def fine_tuning_table(records: Iterable[Mapping[str, Any]]) -> Table:
+def fine_tuning_table(records: Iterable[tuple[str, Mapping[str, Any]]]) -> Table:
     """One row per record that holds a fine-tuning.
 
     Args:
-        records: From `ns4d.bench.runs.write_record`; others are passed over.
+        records: Each with the name of its run, from `ns4d.bench.runs.write_record`; others are
+            passed over.
     """
-    rows = tuple(_row(record) for record in records if "fine_tuning" in record)
+    rows = tuple(_row(run, record) for run, record in records if "fine_tuning" in record)
     return Table("Fine-tuned programs", COLUMNS, rows)
 
 
-def _row(record: Mapping[str, Any]) -> tuple[str, ...]:
+def _row(run: str, record: Mapping[str, Any]) -> tuple[str, ...]:
     figures, tuning = record["figures"], record["fine_tuning"]
     recipe, arithmetic = tuning["recipe"], tuning["recipe"]["arithmetic"]
     start = next(line for line in tuning["journal"] if line["kind"] == "start")
     epochs = epochs_of(tuning["journal"])
     return (
-        figures["task"],
+        run,
         arithmetic["name"],
         ", ".join(str(arithmetic[axis]) for axis in AXES),
+        switched_on(recipe["training"]["augmentation"]),
         str(len(epochs)),
         f"{epochs[-1]['step']:,}",
         f"{epochs[-1]['seconds']:,.0f}",

@@ -18,16 +18,16 @@ from ns4d.bench.reproduction_report import report, tables
 from ns4d.bench.runs import LoadedRun, evaluate_run, load_run, provenance, write_record
 from ns4d.bench.shelve import shelve
 from ns4d.bench.tables import Table
-from ns4d.data import Dataset, load_task
+from ns4d.data import load_task
 from ns4d.errors import ConfigError
 from ns4d.program import Program, load, save
 from ns4d.quantize import post_training_quantize
 from ns4d.storage import write_atomically
 from ns4d.train import train
 from ns4d.train.checkpoint import BEST, load_checkpoint, load_selected
+from ns4d.train.origins import ORIGINS, START, TEACHER
 from ns4d.train.recipe import Recipe
 from ns4d.train.settings import from_plain
-from ns4d.train.start import START
 from ns4d.zoo import Entry, find, names
 
 
@@ -108,10 +108,9 @@ def retrain(entry: Entry, shelf: Path, data_dir: Path | None, device: torch.devi
         data_dir: As in `ns4d.data.load_task`.
         device: Where to train.
     """
-    recipe = from_plain(Recipe, entry.card.recipe)
     folder = shelf / "runs" / entry.name
-    dataset = load_task(recipe.task, data_dir, recipe.permutation)
-    _train_stages(recipe, entry.folder, dataset, folder, device)
+    recipe = from_plain(Recipe, entry.card.recipe)
+    _train_stages(recipe, entry.folder, folder, data_dir, device)
     run = load_run(folder, data_dir)
     program = _quantized(entry, folder, run, device)
     path, record = folder / "program.ns4d", folder / "record.json"
@@ -121,16 +120,20 @@ def retrain(entry: Entry, shelf: Path, data_dir: Path | None, device: torch.devi
 
 
 def _train_stages(
-    recipe: Recipe, kept: Path, dataset: Dataset, folder: Path, device: torch.device
+    recipe: Recipe, kept: Path, folder: Path, data_dir: Path | None, device: torch.device
 ) -> None:
-    """Train by a recipe, and before that what it begins with, by the recipe kept for that."""
-    start = None
-    if recipe.start is not None:
-        first, before = kept / START, folder.with_name(f"{folder.name}-start")
-        _train_stages(load_checkpoint(first / BEST).recipe, first, dataset, before, device)
-        start = load_selected(before)
-        recipe = replace(recipe, start=start.digest)
-    train(recipe, dataset, folder, device=device, start=start)
+    """Train by a recipe, and before that each of its origins, by the recipe kept for that."""
+    trained = {}
+    for name in ORIGINS:
+        if getattr(recipe, name) is None:
+            continue
+        first, before = kept / name, folder.with_name(f"{folder.name}-{name}")
+        _train_stages(load_checkpoint(first / BEST).recipe, first, before, data_dir, device)
+        trained[name] = load_selected(before)
+    recipe = replace(recipe, **{name: network.digest for name, network in trained.items()})
+    dataset = load_task(recipe.task, data_dir, recipe.permutation)
+    start, teacher = trained.get(START), trained.get(TEACHER)
+    train(recipe, dataset, folder, device=device, start=start, teacher=teacher)
 
 
 def _quantized(entry: Entry, folder: Path, run: LoadedRun, device: torch.device) -> Program:

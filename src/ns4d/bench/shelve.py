@@ -20,7 +20,7 @@ from ns4d.program import Program, load
 from ns4d.storage import write_atomically
 from ns4d.train.checkpoint import BEST, load_selected
 from ns4d.train.journal import epochs_of
-from ns4d.train.start import copy_selected
+from ns4d.train.origins import copy_selected
 from ns4d.zoo import Card
 from ns4d.zoo.shelf import CARD, PROGRAM, SHELF
 

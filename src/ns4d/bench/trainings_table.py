@@ -10,7 +10,7 @@ from ns4d.bench.tables import Table, percent
 from ns4d.train.journal import NAME, epochs_of, read_journal
 
 COLUMNS = (
-    *("run", "parameters", "device", "dropout", "augmentation", "decay", "epochs"),
+    *("run", "parameters", "device", "norm", "dropout", "augmentation", "decay", "epochs"),
     *("s per epoch", "train, last epoch", "validation, best epoch"),
 )
 
@@ -36,8 +36,9 @@ def _row(name: str, journal: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
         name,
         f"{started['parameters']:,}",
         "; ".join(dict.fromkeys(_device(record) for record in journal if "device" in record)),
+        recipe["model"]["norm"],
         f"{recipe['model']['dropout']:g}",
-        _augmentation(recipe["augmentation"]),
+        switched_on(recipe["augmentation"]),
         f"{recipe['optimizer']['decay']:g}",
         epochs_done(journal, recipe),
         f"{last['seconds'] / len(epochs):.3g}",
@@ -73,9 +74,11 @@ def _number(count: int, what: str) -> str:
     return f"{count} {what}{plural}"
 
 
-def _augmentation(settings: Mapping[str, Any]) -> str:
-    """What of it is switched on."""
+def switched_on(augmentation: Mapping[str, Any]) -> str:
+    """What is changed in the images of a training."""
     active = [
-        name if value is True else f"{name} {value:g}" for name, value in settings.items() if value
+        name if value is True else f"{name} {value:g}"
+        for name, value in augmentation.items()
+        if value
     ]
     return ", ".join(active) or "none"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -26,11 +26,27 @@ from ns4d.model.config import Spectrum
 from ns4d.numerics import LOIHI2
 from ns4d.quantize import agreement, post_training_quantize, stream_split
 from ns4d.storage import write_atomically
-from ns4d.train import Recipe, evaluate, load_network, train
+from ns4d.train import RECIPES, Recipe, evaluate, load_network, train
+from ns4d.train.checkpoint import load_selected
 from ns4d.train.settings import to_plain
 
 RECORD = "variants.json"
 Change = Callable[[Recipe], Recipe]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What a variant makes of a recipe.
+
+    Args:
+        change: Of the recipe itself.
+        teacher: Makes the recipe of a teacher, which is trained first; none if None.
+        images: Whether it makes sense for images alone.
+    """
+
+    change: Change
+    teacher: Change | None = None
+    images: bool = False
 
 
 def _model(**changes: Any) -> Change:
@@ -41,36 +57,51 @@ def _remember_longer(recipe: Recipe) -> Recipe:
     return _model(step_min=recipe.model.step_min / 10)(recipe)
 
 
+def _augment_more(recipe: Recipe) -> Recipe:
+    now = recipe.augmentation
+    return replace(recipe, augmentation=replace(now, turn=now.turn + 5, zoom=now.zoom + 0.05))
+
+
+def _teach(recipe: Recipe) -> Recipe:
+    wide = 2 * recipe.model.channels
+    return _model(channels=wide, residual=True, norm=Norm.BATCH)(recipe)
+
+
 # Only what the chip can run: batch norm folds into the linear map, a residual is an integer sum.
-VARIANTS: Mapping[str, Change] = MappingProxyType(
+VARIANTS: Mapping[str, Variant] = MappingProxyType(
     {
-        "plain": _model(),
-        "residual": _model(residual=True),
-        "batch-norm": _model(norm=Norm.BATCH),
-        "residual-batch-norm": _model(residual=True, norm=Norm.BATCH),
-        "linear-spectrum": _model(spectrum=Spectrum.LINEAR),
-        "inverse-spectrum": _model(spectrum=Spectrum.INVERSE),
-        "longer-memory": _remember_longer,
-        "dropout": _model(dropout=0.1),
+        "plain": Variant(_model()),
+        "residual": Variant(_model(residual=True)),
+        "batch-norm": Variant(_model(norm=Norm.BATCH)),
+        "residual-batch-norm": Variant(_model(residual=True, norm=Norm.BATCH)),
+        "linear-spectrum": Variant(_model(spectrum=Spectrum.LINEAR)),
+        "inverse-spectrum": Variant(_model(spectrum=Spectrum.INVERSE)),
+        "longer-memory": Variant(_remember_longer),
+        "dropout": Variant(_model(dropout=0.1)),
+        "augmentation": Variant(_augment_more, images=True),
+        "distillation": Variant(_model(), teacher=_teach),
     }
 )
 
 
-def changes_of(names: Sequence[str]) -> Mapping[str, Change]:
-    """The variants of these names; all without any.
+def chosen_variants(names: Sequence[str], task: str) -> Mapping[str, Variant]:
+    """The variants of these names; without any, all that make sense for a task.
 
     Raises:
         ConfigError: For an unknown name.
     """
-    fix = "Name one of them, or leave --only out."
-    return {name: choose("--only", VARIANTS, name, fix) for name in names} or VARIANTS
+    if names:
+        fix = "Name one of them, or leave --only out."
+        return {name: choose("--only", VARIANTS, name, fix) for name in names}
+    images = task in RECIPES
+    return {name: one for name, one in VARIANTS.items() if images or not one.images}
 
 
 def study_variants(
     recipe: Recipe,
     dataset: Dataset,
     folder: Path,
-    variants: Mapping[str, Change] = VARIANTS,
+    variants: Mapping[str, Variant] = VARIANTS,
     seeds: int = 1,
     device: torch.device | None = None,
     say: Callable[[str], None] = lambda _: None,
@@ -81,27 +112,55 @@ def study_variants(
         recipe: What is varied.
         dataset: Its data; the test part is not touched.
         folder: Where the runs go, with the record `variants.json`, written anew after each.
-        variants: Name -> what it changes in the recipe.
+        variants: By name.
         seeds: How many, counted up from the seed of the recipe.
         device: Where to train; the CPU if None.
         say: Called with one line per training.
 
     Returns:
-        The record: task, one entry per training, environment.
+        The record: task, one entry per training, environment. The seconds of a distilled network
+        are without its teacher's.
     """
     runs: list[dict[str, Any]] = []
     record = {"origin": "measured", "task": recipe.task, "runs": runs}
     record["environment"] = environment()
+    distinct = _distinct(recipe, variants, say)
     for seed in range(recipe.seed, recipe.seed + seeds):
-        for name, change in variants.items():
+        for name, variant in distinct.items():
             say(f"{name}, seed {seed}")
-            varied = replace(change(recipe), seed=seed)
             run = folder / f"{name}-{seed}"
-            seconds = train(varied, dataset, run, device=device).progress.seconds
+            varied, seconds = _train(variant, replace(recipe, seed=seed), dataset, run, device)
             runs.append({"variant": name, "seconds": seconds, **_measure(varied, dataset, run)})
             text = json.dumps(record, indent=1) + "\n"
             write_atomically(folder / RECORD, text.encode())
     return record
+
+
+def _distinct(
+    recipe: Recipe, variants: Mapping[str, Variant], say: Callable[[str], None]
+) -> dict[str, Variant]:
+    """Without those that change nothing of this recipe that an earlier one does not."""
+    names: dict[tuple[Recipe, Recipe | None], str] = {}
+    for name, variant in variants.items():
+        taught = None if variant.teacher is None else variant.teacher(recipe)
+        same = names.setdefault((variant.change(recipe), taught), name)
+        if same != name:
+            say(f"{name}: the same as {same} for this recipe")
+    return {name: variants[name] for name in names.values()}
+
+
+def _train(
+    variant: Variant, recipe: Recipe, dataset: Dataset, run: Path, device: torch.device | None
+) -> tuple[Recipe, float]:
+    """Train a variant, after its teacher if it has one; returns its recipe and its own seconds."""
+    varied, teacher = variant.change(recipe), None
+    if variant.teacher is not None:
+        first = run.with_name(f"{run.name}-teacher")
+        train(variant.teacher(recipe), dataset, first, device=device)
+        teacher = load_selected(first)
+        varied = replace(varied, teacher=teacher.digest)
+    result = train(varied, dataset, run, device=device, teacher=teacher)
+    return varied, result.progress.seconds
 
 
 def _measure(recipe: Recipe, dataset: Dataset, run: Path) -> dict[str, Any]:

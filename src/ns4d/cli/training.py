@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -55,6 +56,9 @@ def train(
     start: Annotated[
         Path | None, typer.Option(help="Begin with the network of this run, and its architecture.")
     ] = None,
+    teacher: Annotated[
+        Path | None, typer.Option(help="Learn the answers of this run's network, too.")
+    ] = None,
     data_dir: DataDir = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto")] = "auto",
     threads: Threads = 0,
@@ -64,12 +68,20 @@ def train(
     """Train a network; the same command again goes on where it stopped."""
     from ns4d.train import train as run_training
     from ns4d.train.checkpoint import load_selected
+    from ns4d.train.distributed import prints
 
-    chosen, first = device_of(device, threads), load_selected(start) if start else None
-    recipe, dataset = _recipe_and_data(task, overrides, data_dir, first)
+    chosen, named = device_of(device, threads), {"start": start, "teacher": teacher}
+    origins = {name: load_selected(run) for name, run in named.items() if run is not None}
+    recipe, dataset = _recipe_and_data(task, overrides, data_dir, origins)
     folder = out or Path("runs") / Path(task).stem
     result = run_training(
-        recipe, dataset, folder, device=chosen, start=first, tensorboard=tensorboard
+        recipe,
+        dataset,
+        folder,
+        device=chosen,
+        start=origins.get("start"),
+        teacher=origins.get("teacher"),
+        tensorboard=tensorboard,
     )
     summary = {
         "run": str(folder),
@@ -77,14 +89,15 @@ def train(
         "validation_accuracy": result.progress.best_accuracy,
         "seconds": result.progress.seconds,
     }
-    print_facts(summary, as_json)
+    if prints():
+        print_facts(summary, as_json)
 
 
 def _recipe_and_data(
     task: str,
     overrides: Sequence[str] | None,
     data_dir: Path | None,
-    start: Checkpoint | None = None,
+    origins: Mapping[str, Checkpoint] = MappingProxyType({}),
 ) -> tuple[Recipe, Dataset]:
     """The recipe of a task as changed by the user, and the data in its order."""
     from ns4d.data import load_task
@@ -93,8 +106,9 @@ def _recipe_and_data(
 
     dataset = load_task(task, data_dir)
     recipe = recipe_for(task, dataset)
-    if start is not None:
-        recipe = replace(recipe, model=start.recipe.model, start=start.digest)
+    recipe = replace(recipe, **{name: network.digest for name, network in origins.items()})
+    if "start" in origins:
+        recipe = replace(recipe, model=origins["start"].recipe.model)
     recipe = override(recipe, overrides or [])
     if recipe.permutation is not None and recipe.permutation.value != dataset.permutation:
         dataset = load_task(task, data_dir, recipe.permutation)
@@ -141,17 +155,17 @@ def variants(
 ) -> None:
     """Train variants of a network; what each gains, what it costs on the model of Loihi 2."""
     from ns4d.bench.tables import print_table
-    from ns4d.bench.variants import RECORD, changes_of, study_variants
+    from ns4d.bench.variants import RECORD, chosen_variants, study_variants
     from ns4d.bench.variants_table import variants_table
 
-    changes, chosen = changes_of(only or []), device_of(device, threads)
+    named, chosen = chosen_variants(only or [], task), device_of(device, threads)
     recipe, dataset = _recipe_and_data(task, overrides, data_dir)
     folder = out or Path("runs") / f"variants-{Path(task).stem}"
 
     def say(line: str) -> None:
         print(line, file=sys.stderr)
 
-    record = study_variants(recipe, dataset, folder, changes, seeds, chosen, say)
+    record = study_variants(recipe, dataset, folder, named, seeds, chosen, say)
     if as_json:
         print(json.dumps(record))
         return

@@ -86,8 +86,8 @@ def _moved(fact: Fact, value: float) -> Fact:
 
 
 COSTS = Costs(
-    step_floor_s=Fact(1.240e-6, "s", FIT, Tag.FITTED, 0.6765e-6, 1.481e-6),
-    state_update_s=Fact(31.81e-9, "s", FIT, Tag.FITTED, 31.34e-9, 33.07e-9),
+    step_floor_s=Fact(1.255e-6, "s", FIT, Tag.FITTED, 0.6995e-6, 1.490e-6),
+    state_update_s=Fact(31.76e-9, "s", FIT, Tag.FITTED, 31.31e-9, 33.00e-9),
     update_s=Fact(
         2.2e-9,
         "s",
@@ -105,7 +105,7 @@ COSTS = Costs(
         1e-9,
     ),
     static_w=Fact(0.1108, "W", FIT, Tag.FITTED, 0.1014, 0.1202),
-    state_update_j=Fact(0.2323e-9, "J", FIT, Tag.FITTED, 0.1718e-9, 0.2631e-9),
+    state_update_j=Fact(0.2327e-9, "J", FIT, Tag.FITTED, 0.1727e-9, 0.2631e-9),
     update_j=Fact(
         30e-12,
         "J",
@@ -141,19 +141,19 @@ GIVEN_J = ("update_j", "synop_j", "spike_j")
 # At which end of their spreads synapse and update time are (0 low, 1 high) -> F, t_n of the fit.
 FITTED_TIMES: Mapping[Ends, tuple[float, float]] = MappingProxyType(
     {
-        (0, 0): (1.481e-6, 31.34e-9),
-        (0, 1): (1.110e-6, 32.42e-9),
-        (1, 0): (0.9503e-6, 32.27e-9),
-        (1, 1): (0.6765e-6, 33.07e-9),
+        (0, 0): (1.490e-6, 31.31e-9),
+        (0, 1): (1.124e-6, 32.38e-9),
+        (1, 0): (0.9749e-6, 32.19e-9),
+        (1, 1): (0.6995e-6, 33.00e-9),
     }
 )
 # The same of the energies given, of the published energy of a token -> P, e_n of the fit.
 FITTED_ENERGIES: Mapping[Ends, tuple[float, float]] = MappingProxyType(
     {
         (0, 0): (0.1014, 0.2631e-9),
-        (0, 1): (0.1202, 0.2559e-9),
-        (1, 0): (0.1014, 0.1790e-9),
-        (1, 1): (0.1202, 0.1718e-9),
+        (0, 1): (0.1202, 0.2560e-9),
+        (1, 0): (0.1014, 0.1799e-9),
+        (1, 1): (0.1202, 0.1727e-9),
     }
 )
 

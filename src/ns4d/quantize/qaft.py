@@ -46,8 +46,11 @@ from ns4d.train.evaluate import evaluate_tensors
 from ns4d.train.interrupt import Interrupt, interrupted
 from ns4d.train.journal import Journal
 from ns4d.train.optimizer import build_optimizer, set_rates
-from ns4d.train.resume import find_checkpoint
+from ns4d.train.recipe import Recipe
+from ns4d.train.resume import find_checkpoint, flatten
+from ns4d.train.settings import from_plain, to_plain
 from ns4d.train.step import TrainingStep
+from ns4d.train.teacher import divergence
 
 RECIPE = "qaft.json"
 
@@ -130,8 +133,11 @@ def claim_folder(folder: Path, recipe: QaftRecipe) -> None:
         write_atomically(path, (json.dumps(plain, indent=1) + "\n").encode())
         return
     found = json.loads(path.read_text("utf-8"))
+    # A setting that is younger than the folder had its default there.
+    found["training"] = to_plain(from_plain(Recipe, found["training"]))
     if found != plain:
-        names = [name for name, value in plain.items() if found.get(name) != value]
+        before = dict(flatten(found))
+        names = [name for name, value in flatten(plain) if before.get(name) != value]
         raise ConfigError(
             str(folder),
             expected="an empty folder or a fine-tuning with the same recipe",
@@ -266,11 +272,8 @@ class _Session:
         if self.recipe.distillation == 0:
             return loss
         with torch.no_grad():
-            wanted = self.teacher(self.train_part.normalize(raw), lengths).log_softmax(1)
-        apart = functional.kl_div(
-            logits.log_softmax(1), wanted, reduction="batchmean", log_target=True
-        )
-        return loss + self.recipe.distillation * apart
+            wanted = self.teacher(self.train_part.normalize(raw), lengths)
+        return loss + self.recipe.distillation * divergence(logits, wanted)
 
     def _end_epoch(self, journal: Journal, display: Display) -> None:
         now, accuracy = self.progress, self._accuracy(self.network)

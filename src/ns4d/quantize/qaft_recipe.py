@@ -86,6 +86,8 @@ def qaft_recipe(
         batch=32,
         label_smoothing=0.0,
         start=None,  # the origin says it
+        teacher=None,  # it is the origin
+        distillation=1.0,
         bfloat16=False,
     )
     origin = network_digest(network)

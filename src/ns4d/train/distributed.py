@@ -65,6 +65,12 @@ class Processes:
         return self.total([float(flag)], device)[0] > 0
 
 
+def prints() -> bool:
+    """Whether this process is the one that prints, also after its group has ended."""
+    alone = int(os.environ.get("WORLD_SIZE", "1")) == 1
+    return alone or int(os.environ.get("RANK", "0")) == 0
+
+
 @contextmanager
 def join_processes(device: torch.device) -> Iterator[Processes]:
     """Join the group that `torchrun` started; alone, a group of one without any set-up."""

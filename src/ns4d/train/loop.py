@@ -31,11 +31,13 @@ from ns4d.train.evaluate import Evaluation, evaluate_tensors
 from ns4d.train.interrupt import Interrupt, interrupted
 from ns4d.train.journal import Journal
 from ns4d.train.optimizer import build_optimizer, set_rates
+from ns4d.train.origins import Origins, find_origins
 from ns4d.train.recipe import Recipe
 from ns4d.train.resume import find_checkpoint
 from ns4d.train.settings import to_plain
-from ns4d.train.start import begin, keep_start
+from ns4d.train.start import begin
 from ns4d.train.step import Batch, TrainingStep
+from ns4d.train.teacher import build_teacher
 
 SETTLE_STEPS = 50  # on CUDA; a step that waits for the device costs it a pause
 
@@ -60,6 +62,7 @@ def train(
     *,
     device: torch.device | None = None,
     start: Checkpoint | None = None,
+    teacher: Checkpoint | None = None,
     hooks: Sequence[Hook] = (),
     checkpoint_seconds: float = 60.0,
     tensorboard: bool = False,
@@ -76,6 +79,7 @@ def train(
         folder: Where the run is written.
         device: Where to compute; the CPU if None.
         start: The trained network that `recipe.start` names; not needed to go on.
+        teacher: The one that `recipe.teacher` names; not needed to go on.
         hooks: Further augmentations of the raw tokens, after those of the recipe.
         checkpoint_seconds: Time between two checkpoints within an epoch.
         tensorboard: Also write TensorBoard event files.
@@ -91,10 +95,11 @@ def train(
     """
     device = device or torch.device("cpu")
     _check(recipe, dataset)
+    origins = find_origins(recipe, folder, start, teacher)
     keep_freed_memory()
     with (
         join_processes(device) as processes,
-        closing(_Session(recipe, dataset, folder, device, start, hooks, processes)) as session,
+        closing(_Session(recipe, dataset, folder, device, origins, hooks, processes)) as session,
         session.journal(tensorboard) as journal,
         session.display(show) as display,
         Interrupt() as interrupt,
@@ -132,7 +137,7 @@ class _Session:
         dataset: Dataset,
         folder: Path,
         device: torch.device,
-        start: Checkpoint | None,
+        origins: Origins,
         hooks: Sequence[Hook],
         processes: Processes,
     ) -> None:
@@ -148,13 +153,16 @@ class _Session:
         self.share = processes.share(self.batch)
         self.per_epoch = len(self.train_part) // self.batch
         self.steps = self.per_epoch * recipe.schedule.epochs
-        self.progress = self._resume(dataset.digest, start)
+        teacher = build_teacher(recipe, origins.teacher, dataset.digest, device)
+        self.progress = self._resume(dataset.digest, origins)
         self.settled = self.progress.step
         self.settle_steps = SETTLE_STEPS if device.type == "cuda" else 1
         self.order: tuple[int, Tensor] | None = None
         self.latest: Batch | None = None
         self.parallel: nn.Module = processes.wrap(self.network)
-        self.training_step = TrainingStep(self.parallel, self.optimizer, recipe, device, graph)
+        self.training_step = TrainingStep(
+            self.parallel, self.optimizer, recipe, device, graph, teacher
+        )
 
     def close(self) -> None:
         """Free the wrapped network while its process group lives.
@@ -165,12 +173,12 @@ class _Session:
         self.parallel = self.network
         del self.training_step
 
-    def _resume(self, data: str, start: Checkpoint | None) -> Progress:
+    def _resume(self, data: str, origins: Origins) -> Progress:
         checkpoint = find_checkpoint(self.folder, self.recipe, data, self.per_epoch)
         if checkpoint is None:
-            begin(self.network, self.recipe, start)
-            if start is not None and self.processes.first:
-                keep_start(self.folder, start)
+            begin(self.network, self.recipe, origins.start)
+            if self.processes.first:
+                origins.keep(self.folder)
             return Progress(data=data)
         checkpoint.restore(self.network, self.optimizer)
         return checkpoint.progress

@@ -83,6 +83,8 @@ class Recipe:
         seed: Seeds weights, order, dropout and augmentation; never the split.
         start: Digest of the trained network to begin from (`network_digest`); None begins with
             random weights.
+        teacher: Digest of the network whose answers are learnt beside the labels, if any.
+        distillation: Weight of the divergence from the teacher's answers.
         bfloat16: Mixed precision for the linear maps; the SSM stays in float32.
 
     Raises:
@@ -99,6 +101,8 @@ class Recipe:
     label_smoothing: float = 0.0
     seed: int = 0
     start: str | None = None
+    teacher: str | None = None
+    distillation: float = 1.0
     bfloat16: bool = False
 
     def __post_init__(self) -> None:
@@ -106,3 +110,7 @@ class Recipe:
         _require("seed", self.seed >= 0, "0 or more", self.seed)
         mass = self.label_smoothing
         _require("label_smoothing", 0 <= mass < 1, "a probability in [0, 1)", mass)
+        weight = self.distillation
+        _require("distillation", 0 <= weight < math.inf, "0 or a positive number", weight)
+        alone = self.teacher is None
+        _require("distillation", not alone or weight == 1, "1 without a teacher", weight)

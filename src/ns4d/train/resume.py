@@ -69,13 +69,14 @@ def require_same_data(where: str, checkpoint: Checkpoint, data: str) -> None:
 
 
 def _difference(old: Recipe, new: Recipe) -> str:
-    pairs = zip(_flatten(to_plain(old)), _flatten(to_plain(new)), strict=True)
+    pairs = zip(flatten(to_plain(old)), flatten(to_plain(new)), strict=True)
     return ", ".join(f"{name}={was} (now {now})" for (name, was), (_, now) in pairs if was != now)
 
 
-def _flatten(plain: dict, prefix: str = "") -> list[tuple[str, object]]:
+def flatten(plain: dict, prefix: str = "") -> list[tuple[str, object]]:
+    """Nested settings as (dotted name, value)."""
     rows: list[tuple[str, object]] = []
     for name, value in plain.items():
         nested = isinstance(value, dict)
-        rows += _flatten(value, f"{prefix}{name}.") if nested else [(prefix + name, value)]
+        rows += flatten(value, f"{prefix}{name}.") if nested else [(prefix + name, value)]
     return rows

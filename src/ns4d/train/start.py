@@ -1,23 +1,13 @@
-"""Where a training begins: with random weights, or with the network of an earlier training.
-
-A run that began with a network keeps that network's run in its folder `start`, which has such a
-folder itself if that one began with a third, and so on to random weights.
-"""
+"""Where a training begins: with random weights, or with the network of an earlier training."""
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
-from pathlib import Path
 
 from ns4d.errors import ConfigError
 from ns4d.model import Network
-from ns4d.storage import write_atomically
-from ns4d.train.checkpoint import BEST, Checkpoint
-from ns4d.train.journal import NAME as JOURNAL
+from ns4d.train.checkpoint import Checkpoint
 from ns4d.train.recipe import Recipe
-
-START = "start"
 
 
 def begin(network: Network, recipe: Recipe, start: Checkpoint | None) -> None:
@@ -39,7 +29,7 @@ def begin(network: Network, recipe: Recipe, start: Checkpoint | None) -> None:
             "start",
             expected=f"{_named(recipe.start)}, as the recipe says",
             got=_named(given),
-            fix="Name the run of that network: --start RUN, or start=load_selected(run).",
+            fix="Name its run, --start RUN; in Python set recipe.start to the digest, too.",
         )
     if start is None:
         return
@@ -55,29 +45,3 @@ def begin(network: Network, recipe: Recipe, start: Checkpoint | None) -> None:
 
 def _named(digest: str | None) -> str:
     return "random weights" if digest is None else f"the network {digest[:12]}"
-
-
-def keep_start(run: Path, start: Checkpoint) -> None:
-    """Keep the network that a run begins with in its folder, so that its record is whole.
-
-    Args:
-        run: Folder of the run.
-        start: The network. What its own folder keeps of its training comes along.
-    """
-    copy_selected(start.path, run / START)
-
-
-def copy_selected(network: Path, run: Path) -> None:
-    """Copy the network of a run with its journal and its beginnings; replaces what was there.
-
-    Args:
-        network: The checkpoint file of the network, in the folder of its run.
-        run: The folder that gets them.
-    """
-    write_atomically(run / BEST, network.read_bytes())
-    origin = network.parent
-    shutil.rmtree(run / START, ignore_errors=True)
-    if (origin / JOURNAL).exists():
-        write_atomically(run / JOURNAL, (origin / JOURNAL).read_bytes())
-    if (origin / START).exists():
-        copy_selected(origin / START / BEST, run / START)

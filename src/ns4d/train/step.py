@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from ns4d.train.checkpoint import Progress
 from ns4d.train.recipe import Recipe
+from ns4d.train.teacher import divergence
 
 Batch = tuple[Tensor, Tensor, Tensor | None]
 WARM_UP = 3  # steps outside the graph, in which libraries make their plans
@@ -59,6 +60,7 @@ class TrainingStep:
         recipe: Clipping, label smoothing, precision.
         device: Where everything is.
         graph: Whether to replay a CUDA graph; all batches then have the shape of the first.
+        teacher: Whose answers are learnt beside the labels.
     """
 
     def __init__(
@@ -68,8 +70,10 @@ class TrainingStep:
         recipe: Recipe,
         device: torch.device,
         graph: bool,
+        teacher: nn.Module | None = None,
     ) -> None:
         self._network, self._optimizer, self._recipe = network, optimizer, recipe
+        self._teacher = teacher
         self._parameters = list(network.parameters())
         self._failed = torch.zeros((), device=device)
         # loss, correct, seen, accepted steps; float64 counts exactly up to 2^53
@@ -97,6 +101,10 @@ class TrainingStep:
         loss = functional.cross_entropy(
             logits.float(), labels, label_smoothing=recipe.label_smoothing
         )
+        if self._teacher is not None:
+            with torch.no_grad():
+                wanted = self._teacher(tokens, lengths)
+            loss = loss + recipe.distillation * divergence(logits.float(), wanted)
         self.learn(loss, logits, labels)
 
     def learn(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:

@@ -4,7 +4,7 @@
                 card.json            see `ns4d.zoo.card`
                 best.safetensors     the float network that it comes from
                 metrics.jsonl        the journal of its training
-                start/               the run of the network that it began with, if not with random weights
+                start/, teacher/     the runs of what it began with, what it learnt from
 
 The last ones are what a finished run keeps, so a model's folder is a run to `ns4d evaluate`.
 """

@@ -1,0 +1,105 @@
+"""What a run came from: the network it began with, the network it learnt from.
+
+A run keeps each of them, with its journal, in a folder of its own, `start` and `teacher`, which
+has such folders itself if that network came from others, and so on to random weights.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from ns4d.errors import ConfigError
+from ns4d.storage import write_atomically
+from ns4d.train.checkpoint import BEST, Checkpoint, load_checkpoint
+from ns4d.train.journal import NAME as JOURNAL
+from ns4d.train.recipe import Recipe
+
+START, TEACHER = "start", "teacher"
+ORIGINS = (START, TEACHER)  # fields of a recipe, which name the networks by their digests
+
+
+@dataclass(frozen=True)
+class Origins:
+    """The networks that a recipe names.
+
+    Args:
+        start: Whose weights are the first.
+        teacher: Whose answers are learnt beside the labels.
+    """
+
+    start: Checkpoint | None = None
+    teacher: Checkpoint | None = None
+
+    def keep(self, run: Path) -> None:
+        """Copy them into a run's folder, with what their own folders keep of their trainings.
+
+        Args:
+            run: The folder.
+
+        Raises:
+            ConfigError: If a file is not that of the network any more.
+            ArtefactError: If one cannot be read.
+        """
+        for name in ORIGINS:
+            network = getattr(self, name)
+            if network is None:
+                continue
+            copy_selected(network.path, run / name)
+            if load_checkpoint(run / name / BEST).digest != network.digest:
+                raise ConfigError(
+                    str(network.path),
+                    expected=f"the network {network.digest[:12]}, as a moment ago",
+                    got="another one",
+                    fix="Let the training that writes it end, then repeat this command.",
+                )
+
+
+def find_origins(
+    recipe: Recipe, run: Path, start: Checkpoint | None, teacher: Checkpoint | None
+) -> Origins:
+    """The networks given, and those that the recipe names and the run has kept already.
+
+    Raises:
+        ArtefactError: If a kept one cannot be read.
+    """
+    found = {START: start, TEACHER: teacher}
+    for name, given in found.items():
+        kept = run / name / BEST
+        if given is None and getattr(recipe, name) is not None and kept.exists():
+            found[name] = load_checkpoint(kept)
+    return Origins(found[START], found[TEACHER])
+
+
+def copy_selected(network: Path, run: Path) -> None:
+    """Copy the network of a run with its journal and its origins; replaces what was there.
+
+    Args:
+        network: The checkpoint file of the network, in the folder of its run.
+        run: The folder that gets them; may lie in that of the network.
+
+    Raises:
+        ArtefactError: If a checkpoint cannot be read.
+    """
+    if network.resolve() == (run / BEST).resolve():
+        return
+    files = _read(network)  # all of them, before anything is written
+    for name in ORIGINS:
+        shutil.rmtree(run / name, ignore_errors=True)
+    # The network itself comes last: where it is, the copy is whole.
+    for path, content in reversed(files.items()):
+        write_atomically(run / path, content)
+
+
+def _read(network: Path) -> dict[Path, bytes]:
+    """The network, its journal, its origins: content by place in the folder of a run."""
+    recipe, folder = load_checkpoint(network).recipe, network.parent
+    files = {Path(BEST): network.read_bytes()}
+    if (folder / JOURNAL).exists():
+        files[Path(JOURNAL)] = (folder / JOURNAL).read_bytes()
+    for name in ORIGINS:
+        kept = folder / name / BEST
+        if getattr(recipe, name) is not None and kept.exists():
+            files |= {name / path: content for path, content in _read(kept).items()}
+    return files
