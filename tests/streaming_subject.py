@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from ns4d.bench.streaming import Plan
 from ns4d.bench.streaming_subjects import Subject, build_subject, random_data
-from ns4d.model import ModelConfig, Network
+from ns4d.model import ModelConfig, Network, Norm
 
 CONFIG = ModelConfig(inputs=2, classes=3, channels=6, modes=4, layers=2)
 LENGTH = 24
@@ -23,11 +25,14 @@ PLAN = Plan(
 )
 
 
-def tiny_network(seed: int = 0) -> Network:
+def tiny_network(seed: int = 0, norm: Norm = Norm.NONE) -> Network:
     torch.manual_seed(seed)
-    return Network(CONFIG).eval()
+    network = Network(replace(CONFIG, norm=norm))
+    with torch.no_grad():
+        network(torch.randn(4, LENGTH, CONFIG.inputs))  # batch normalization sees some statistics
+    return network.eval()
 
 
-def tiny_subject() -> Subject:
-    data = random_data(CONFIG, LENGTH, count=4)
-    return build_subject("tiny", "random", "random bytes", tiny_network(), data, PLAN.sequences)
+def tiny_subject(norm: Norm = Norm.NONE) -> Subject:
+    data, network = random_data(CONFIG, LENGTH, count=4), tiny_network(norm=norm)
+    return build_subject("tiny", "random", "random bytes", network, data, PLAN.sequences)

@@ -29,6 +29,7 @@ from ns4d.bench.streaming_subjects import Subject, definition
 from ns4d.bench.streaming_torch import can_compile
 from ns4d.engines import Reference
 from ns4d.errors import RangeError
+from ns4d.model import Norm
 from streaming_subject import LENGTH, PLAN, tiny_network, tiny_subject
 
 
@@ -52,6 +53,15 @@ def test_all_contestants_agree_with_the_definition(subject: Subject, kind: str) 
     with torch.inference_mode():
         timings = race(build(subject, kind), rounds=3, units=1)
     assert all(len(timing.seconds) == 3 for timing in timings)
+
+
+@pytest.mark.parametrize("kind", ["tokens", "streams", "sequences"])
+def test_batch_normalization_is_folded_for_all(kind: str) -> None:
+    network, folded = tiny_network(norm=Norm.BATCH), tiny_subject(Norm.BATCH)
+    with torch.inference_mode():
+        expected, found = network(folded.normalized), folded.network(folded.normalized)
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+        race(build(folded, kind), rounds=3, units=1)  # compares every contestant
 
 
 @pytest.mark.parametrize("kind", ["tokens", "streams", "sequences"])

@@ -19,7 +19,7 @@ from ns4d.model import ModelConfig, Network
 from ns4d.model.config import large, small
 from ns4d.numerics import PROFILES, Arithmetic
 from ns4d.program import Program
-from ns4d.quantize import post_training_quantize
+from ns4d.quantize import fold_batch_norm, post_training_quantize
 from ns4d.quantize.options import Options
 from ns4d.train import load_network
 
@@ -54,7 +54,7 @@ class Subject:
         size: Name of the size.
         weights: `random` or `trained`.
         data: Where the tokens come from.
-        network: Float32, in evaluation mode.
+        network: Float32, in evaluation mode, without batch normalization.
         tokens: Raw tokens; every contest draws from these sequences.
         normalized: The same as the float network wants them.
         programs: Label -> integer program.
@@ -107,8 +107,11 @@ def subjects(
 def build_subject(
     size: str, weights: str, data: str, network: Network, dataset: Dataset, sequences: int
 ) -> Subject:
-    """Quantize a network for every variant; take test sequences, which select nothing here."""
-    network = network.eval()
+    """Quantize a network for every variant; take test sequences, which select nothing here.
+
+    Batch normalization is folded for the float contestants as for the programs.
+    """
+    network = fold_batch_norm(network)
     tokens = dataset.test.tokens[:sequences].astype(np.float64)
     scaled = (tokens - dataset.normalization.offset) / dataset.normalization.scale
     programs = {
