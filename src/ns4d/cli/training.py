@@ -21,7 +21,7 @@ from ns4d.cli.options import AsJson, DataDir, Threads, counter, device_of, print
 
 if TYPE_CHECKING:
     from ns4d.data import Dataset
-    from ns4d.train import Recipe
+    from ns4d.train import Recipe, TrainingResult
     from ns4d.train.checkpoint import Checkpoint
 
 
@@ -67,11 +67,9 @@ def train(
 ) -> None:
     """Train a network; the same command again goes on where it stopped."""
     from ns4d.train import train as run_training
-    from ns4d.train.checkpoint import load_selected
     from ns4d.train.distributed import prints
 
-    chosen, named = device_of(device, threads), {"start": start, "teacher": teacher}
-    origins = {name: load_selected(run) for name, run in named.items() if run is not None}
+    chosen, origins = device_of(device, threads), _origins(start=start, teacher=teacher)
     recipe, dataset = _recipe_and_data(task, overrides, data_dir, origins)
     folder = out or Path("runs") / Path(task).stem
     result = run_training(
@@ -83,14 +81,25 @@ def train(
         teacher=origins.get("teacher"),
         tensorboard=tensorboard,
     )
-    summary = {
-        "run": str(folder),
-        "steps": result.progress.step,
-        "validation_accuracy": result.progress.best_accuracy,
-        "seconds": result.progress.seconds,
-    }
     if prints():
-        print_facts(summary, as_json)
+        print_facts(_summary(result), as_json)
+
+
+def _origins(**runs: Path | None) -> dict[str, Checkpoint]:
+    """The selected networks of the runs that were named."""
+    from ns4d.train.checkpoint import load_selected
+
+    return {name: load_selected(run) for name, run in runs.items() if run is not None}
+
+
+def _summary(result: TrainingResult) -> dict[str, str | int | float]:
+    done = result.progress
+    return {
+        "run": str(result.folder),
+        "steps": done.step,
+        "validation_accuracy": done.best_accuracy,
+        "seconds": done.seconds,
+    }
 
 
 def _recipe_and_data(
