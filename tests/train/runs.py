@@ -6,10 +6,34 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
+from torch import Tensor
 
+from ns4d.train import Recipe, train
 from ns4d.train.checkpoint import BEST, LATEST, Checkpoint, load_checkpoint
 from ns4d.train.journal import epochs_of, read_journal
+from train.tiny import tiny_dataset
+
+
+class Stopped(Exception):
+    """What ends a training in the middle."""
+
+
+def train_until(steps: int, recipe: Recipe, folder: Path, **origins: Checkpoint) -> None:
+    """Train, and stop without a word after so many steps; each has left a checkpoint."""
+    calls = 0
+
+    def stop(tokens: Tensor, _: torch.Generator) -> Tensor:
+        nonlocal calls
+        calls += 1
+        if calls > steps:
+            raise Stopped
+        return tokens
+
+    settings: Any = {"hooks": [stop], "checkpoint_seconds": 0.0, "show": False}
+    with pytest.raises(Stopped):
+        train(recipe, tiny_dataset(), folder, **origins, **settings)
 
 
 def latest(folder: Path) -> Checkpoint:

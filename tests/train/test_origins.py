@@ -7,13 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from torch import Tensor
 
 from ns4d.errors import ConfigError
 from ns4d.train import train
 from ns4d.train.checkpoint import BEST, Checkpoint, load_selected
 from ns4d.train.origins import START, TEACHER, Origins, copy_selected
-from train.runs import assert_same_run
+from train.runs import assert_same_run, train_until
 from train.tiny import restless_recipe, tiny_dataset
 
 
@@ -69,18 +68,10 @@ def test_a_network_that_has_changed_since_is_refused(child, finished, tmp_path):
 
 def test_killed_before_the_first_checkpoint_it_goes_on_all_the_same(child, tmp_path):
     """Nobody names the networks again, and the folders of the origins stay whole."""
-
-    class Killed(Exception):
-        pass
-
-    def kill(_: Tensor, __: object) -> Tensor:
-        raise Killed
-
     recipe = replace(child.recipe, start=child.digest, teacher=child.digest)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     train(recipe, tiny_dataset(), whole, start=child, teacher=child, show=False)
-    with pytest.raises(Killed):
-        train(recipe, tiny_dataset(), parts, start=child, teacher=child, hooks=[kill], show=False)
+    train_until(0, recipe, parts, start=child, teacher=child)
     assert not (parts / BEST).exists()
     train(recipe, tiny_dataset(), parts, show=False)
     assert_same_run(parts, whole)

@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-import torch
-from torch import Tensor
 
 from ns4d.errors import ConfigError
 from ns4d.train import Optimizer, Recipe, train
 from ns4d.train.checkpoint import BEST, Checkpoint, load_selected, network_digest
 from ns4d.train.journal import read_journal
 from ns4d.train.origins import START
-from train.runs import assert_same_run, latest
+from train.runs import assert_same_run, latest, train_until
 from train.tiny import STEPS_PER_EPOCH, restless_recipe, tiny_dataset, tiny_model, tiny_recipe
 
 
@@ -62,31 +60,9 @@ def test_every_beginning_is_kept_back_to_random_weights(first, tmp_path):
 
 def test_stopped_and_resumed_is_uninterrupted(first, tmp_path):
     """Going on needs the first network no more: the checkpoint has all."""
-
-    class Stopped(Exception):
-        pass
-
-    calls = 0
-
-    def stop(tokens: Tensor, _: torch.Generator) -> Tensor:
-        nonlocal calls
-        calls += 1
-        if calls > STEPS_PER_EPOCH + 2:
-            raise Stopped
-        return tokens
-
     recipe, whole, parts = following(first), tmp_path / "whole", tmp_path / "parts"
     train(recipe, tiny_dataset(), whole, start=first, show=False)
-    with pytest.raises(Stopped):
-        train(
-            recipe,
-            tiny_dataset(),
-            parts,
-            start=first,
-            hooks=[stop],
-            checkpoint_seconds=0.0,
-            show=False,
-        )
+    train_until(STEPS_PER_EPOCH + 2, recipe, parts, start=first)
     assert latest(parts).progress.step == STEPS_PER_EPOCH + 2
     train(recipe, tiny_dataset(), parts, show=False)
     assert_same_run(parts, whole)

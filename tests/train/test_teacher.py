@@ -20,7 +20,7 @@ from ns4d.train.optimizer import build_optimizer
 from ns4d.train.origins import START, TEACHER
 from ns4d.train.step import TrainingStep
 from ns4d.train.teacher import build_teacher, divergence
-from train.runs import assert_same_run, latest
+from train.runs import assert_same_run, latest, train_until
 from train.tiny import STEPS_PER_EPOCH, restless_recipe, tiny_dataset, tiny_model
 
 CPU = torch.device("cpu")
@@ -86,31 +86,9 @@ def test_the_answers_change_what_is_learnt_by_their_weight(teacher, tmp_path):
 
 def test_the_teacher_is_kept_and_found_again(teacher, tmp_path):
     """Going on needs nobody to name it."""
-
-    class Stopped(Exception):
-        pass
-
-    calls = 0
-
-    def stop(tokens: Tensor, _: torch.Generator) -> Tensor:
-        nonlocal calls
-        calls += 1
-        if calls > STEPS_PER_EPOCH + 2:
-            raise Stopped
-        return tokens
-
     recipe, whole, parts = pupil(teacher), tmp_path / "whole", tmp_path / "parts"
     train(recipe, tiny_dataset(), whole, teacher=teacher, show=False)
-    with pytest.raises(Stopped):
-        train(
-            recipe,
-            tiny_dataset(),
-            parts,
-            teacher=teacher,
-            hooks=[stop],
-            checkpoint_seconds=0.0,
-            show=False,
-        )
+    train_until(STEPS_PER_EPOCH + 2, recipe, parts, teacher=teacher)
     assert load_selected(parts / TEACHER).digest == teacher.digest
     assert read_journal(parts / TEACHER) == read_journal(teacher.path.parent)
     train(recipe, tiny_dataset(), parts, show=False)

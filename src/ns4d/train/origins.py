@@ -18,6 +18,7 @@ from ns4d.train.recipe import Recipe
 
 START, TEACHER = "start", "teacher"
 ORIGINS = (START, TEACHER)  # fields of a recipe, which name the networks by their digests
+ABSENT = {START: "random weights", TEACHER: "no network"}
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,28 @@ def find_origins(
         if given is None and getattr(recipe, name) is not None and kept.exists():
             found[name] = load_checkpoint(kept)
     return Origins(found[START], found[TEACHER])
+
+
+def require_named(name: str, recipe: Recipe, given: Checkpoint | None) -> None:
+    """Refuse an origin other than the one that a recipe names.
+
+    Args:
+        name: `start` or `teacher`.
+        recipe: What is to be trained.
+        given: The network; None if there is none.
+
+    Raises:
+        ConfigError: Naming both.
+    """
+    wanted, got = getattr(recipe, name), None if given is None else given.digest
+    if wanted != got:
+        texts = [ABSENT[name] if d is None else f"the network {d[:12]}" for d in (wanted, got)]
+        raise ConfigError(
+            name,
+            expected=f"{texts[0]}, as the recipe says",
+            got=texts[1],
+            fix=f"Name its run, --{name} RUN; in Python set recipe.{name} to the digest, too.",
+        )
 
 
 def copy_selected(network: Path, run: Path) -> None:

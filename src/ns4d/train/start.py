@@ -7,6 +7,7 @@ from dataclasses import replace
 from ns4d.errors import ConfigError
 from ns4d.model import Network
 from ns4d.train.checkpoint import Checkpoint
+from ns4d.train.origins import START, require_named
 from ns4d.train.recipe import Recipe
 
 
@@ -23,14 +24,7 @@ def begin(network: Network, recipe: Recipe, start: Checkpoint | None) -> None:
             architecture.
         ArtefactError: If its file holds other parameters than its own recipe says.
     """
-    given = None if start is None else start.digest
-    if given != recipe.start:
-        raise ConfigError(
-            "start",
-            expected=f"{_named(recipe.start)}, as the recipe says",
-            got=_named(given),
-            fix="Name its run, --start RUN; in Python set recipe.start to the digest, too.",
-        )
+    require_named(START, recipe, start)
     if start is None:
         return
     if replace(start.recipe.model, dropout=recipe.model.dropout) != recipe.model:
@@ -41,7 +35,3 @@ def begin(network: Network, recipe: Recipe, start: Checkpoint | None) -> None:
             fix="Keep the architecture; only dropout may be another.",
         )
     start.restore_network(network)
-
-
-def _named(digest: str | None) -> str:
-    return "random weights" if digest is None else f"the network {digest[:12]}"

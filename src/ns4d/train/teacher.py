@@ -16,6 +16,7 @@ from torch.nn import functional
 from ns4d.errors import ConfigError
 from ns4d.model import Network
 from ns4d.train.checkpoint import Checkpoint
+from ns4d.train.origins import TEACHER, require_named
 from ns4d.train.recipe import Recipe
 
 
@@ -34,14 +35,7 @@ def build_teacher(
         ConfigError: If it is not the one that the recipe names, or learnt from other data.
         ArtefactError: If its file holds other parameters than its own recipe says.
     """
-    given = None if teacher is None else teacher.digest
-    if given != recipe.teacher:
-        raise ConfigError(
-            "teacher",
-            expected=f"{_named(recipe.teacher)}, as the recipe says",
-            got=_named(given),
-            fix="Name its run, --teacher RUN; in Python set recipe.teacher to the digest, too.",
-        )
+    require_named(TEACHER, recipe, teacher)
     if teacher is None:
         return None
     if teacher.progress.data != data:
@@ -52,10 +46,6 @@ def build_teacher(
             fix="Train the teacher on the same task, with the same permutation.",
         )
     return teacher.build_network().to(device).requires_grad_(False)
-
-
-def _named(digest: str | None) -> str:
-    return "no network" if digest is None else f"the network {digest[:12]}"
 
 
 def divergence(logits: Float[Tensor, "b c"], wanted: Float[Tensor, "b c"]) -> Float[Tensor, ""]:
