@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rich.markup
+import typer.main
 
 import ns4d
 from ns4d import cli
@@ -293,3 +295,18 @@ def test_a_profile_of_your_own(run: Path, tmp_path: Path) -> None:
     command = ("quantize", str(run), "--ptq", "--profile", str(tmp_path / "any name.json"))
     assert call(*command) == 0
     assert ns4d.load(run / "mine.ns4d").arithmetic == mine
+
+
+def test_a_mistyped_setting_is_told_before_the_data_are_looked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nowhere = str(tmp_path / "nowhere")
+    assert call("train", "scifar", "modle.channels=3", "--data-dir", nowhere) == 1
+    assert "modle" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", sorted(typer.main.get_group(cli.app).commands))
+def test_no_help_loses_what_looks_like_markup(name: str) -> None:
+    command = typer.main.get_group(cli.app).commands[name]
+    for text in (command.help, *(getattr(each, "help", None) for each in command.params)):
+        assert text is None or rich.markup.render(text).plain == text

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,9 +22,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def result(folder: Path) -> DemoResult:
-    """The whole demonstration, as `make demo` runs it."""
+def printed(folder: Path) -> dict[str, Any]:
+    """The whole demonstration as `make demo` runs it, in a process without the tests' checks."""
+    command = [sys.executable, "-W", "error", "-m", "ns4d", "demo", "--json", "--out", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def result(printed: dict[str, Any], folder: Path) -> DemoResult:
+    """Its result, from the training that is finished by now."""
     return run_demo(folder, say=lambda line: None)
+
+
+def test_the_command_prints_the_result(printed: dict[str, Any], result: DemoResult) -> None:
+    assert printed == result.plain()
 
 
 def test_accuracy(result: DemoResult) -> None:

@@ -15,6 +15,7 @@ from ns4d.bench import loihi2_documents, reproduction_documents, streaming_table
 from ns4d.bench.emulate.table import TABLES as EMULATION_TABLES
 from ns4d.bench.fine_tuning_table import fine_tuning_table
 from ns4d.bench.records import read_record
+from ns4d.bench.seeds_table import seeds_table
 from ns4d.bench.sweep_report import sweep_table, tasks_table
 from ns4d.bench.tables import Table, percent
 from ns4d.bench.trainings_table import epochs_done, trainings_table
@@ -95,9 +96,13 @@ def _emulation(table: Callable[[Mapping[str, Any]], Table]) -> Callable[[Path], 
     return lambda results: table(read_record(results / "emulation.json"))
 
 
-def digits_variants_table(results: Path) -> Table:
-    """What the variants of digits gain and cost."""
-    return variants_table(read_record(results / "variants_digits.json"))
+def _variants(task: str) -> Callable[[Path], Table]:
+    return lambda results: variants_table(read_record(results / f"variants_{task}.json"))
+
+
+def several_seeds_table(results: Path) -> Table:
+    """Mean and spread over seeds of every recipe that has several."""
+    return seeds_table(read_record(path) for path in sorted(results.glob("*/record*.json")))
 
 
 def widths_table(results: Path) -> Table:
@@ -120,7 +125,9 @@ TABLES: Mapping[str, Callable[[Path], Table]] = {
     "accuracy": accuracy_table,
     "training-step": step_table,
     "trainings": trainings_table,
-    "variants-digits": digits_variants_table,
+    "seeds": several_seeds_table,
+    "variants-digits": _variants("digits"),
+    "variants-psmnist": _variants("psmnist"),
     "sweep": widths_table,
     "sweep-tasks": fewer_bits_table,
     "fine-tuning": tuned_table,

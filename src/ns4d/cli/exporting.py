@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from ns4d.program import Program
 
 FORMATS = "; ".join(f"{name}: {exporter.summary}" for name, exporter in EXPORTERS.items())
-Prefix = Annotated[str | None, typer.Option(help="Prefix of every name in the output [the task].")]
+Prefix = Annotated[
+    str | None, typer.Option(help="Prefix of every name in the output (default: the task).")
+]
 Length = Annotated[
     int | None,
     typer.Option(help="C: longest sequence; scores of 32 bits if they provably fit."),

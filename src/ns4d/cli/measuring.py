@@ -19,7 +19,7 @@ from ns4d.cli.options import AsJson, DataDir
 
 @app.command()
 def bench(
-    only: Annotated[str | None, typer.Option(help="training or streaming [both].")] = None,
+    only: Annotated[str | None, typer.Option(help="training or streaming (default: both).")] = None,
     results: Annotated[Path, typer.Option(help="Folder of the JSON records.")] = Path(
         "benchmarks/results"
     ),

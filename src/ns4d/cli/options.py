@@ -27,7 +27,9 @@ Profile = Annotated[
 KeepB = Annotated[bool, typer.Option("--keep-b", help="Do not fold B into C.")]
 Certified = Annotated[
     bool | None,
-    typer.Option("--certified/--calibrated", help="Prove states [wide], or calibrate [loihi2]."),
+    typer.Option(
+        "--certified/--calibrated", help="Prove states (as wide does), or calibrate (as loihi2)."
+    ),
 ]
 ObserverName = Annotated[str, typer.Option(help="What scales must cover: max, percentile, mse.")]
 ReportPage = Annotated[Path | None, typer.Option(help="Compare nodes in an HTML page here.")]

@@ -32,7 +32,9 @@ def models(as_json: AsJson = False) -> None:
 
 @app.command()
 def reproduce(
-    task: Annotated[str | None, typer.Option(help="Models of this task only [all].")] = None,
+    task: Annotated[
+        str | None, typer.Option(help="Models of this task only (default: all).")
+    ] = None,
     quick: Annotated[bool, typer.Option(help="The first 500 test sequences only.")] = False,
     train: Annotated[
         bool, typer.Option(help="Train the models again from scratch first; repeat to resume.")

@@ -52,7 +52,9 @@ def train(
     overrides: Annotated[
         list[str] | None, typer.Argument(help="NAME=VALUE, as in schedule.epochs=3")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder of the run [runs/TASK].")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the run (default: runs/TASK).")
+    ] = None,
     start: Annotated[
         Path | None, typer.Option(help="Begin with the network of this run, and its architecture.")
     ] = None,
@@ -110,9 +112,11 @@ def _recipe_and_data(
 ) -> tuple[Recipe, Dataset]:
     """The recipe of a task as changed by the user, and the data in its order."""
     from ns4d.data import load_task
-    from ns4d.train import override
+    from ns4d.train import RECIPES, override
     from ns4d.train.recipes import recipe_for
 
+    if task in RECIPES:  # a mistyped setting is told before data are fetched
+        override(RECIPES[task], overrides or [])
     dataset = load_task(task, data_dir)
     recipe = recipe_for(task, dataset)
     recipe = replace(recipe, **{name: network.digest for name, network in origins.items()})
@@ -153,10 +157,10 @@ def variants(
         list[str] | None, typer.Argument(help="NAME=VALUE for all, as in schedule.epochs=3")
     ] = None,
     only: Annotated[
-        list[str] | None, typer.Option(help="A variant; may be repeated [all].")
+        list[str] | None, typer.Option(help="A variant; may be repeated (default: all).")
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of each variant.")] = 1,
-    out: Annotated[Path | None, typer.Option(help="Folder [runs/variants-TASK].")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder (default: runs/variants-TASK).")] = None,
     data_dir: DataDir = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto")] = "auto",
     threads: Threads = 0,

@@ -3,7 +3,7 @@
     fall-through   15,260 tokens/s        0.016 mJ per token
     pipelined      12.74 ms per sample    10.36 mJ per sample of 1024 tokens
 
-The two times give F and t_n, the two energies P and e_n, so these four figures are met exactly and
+The two times give F and t_n, the two energies p and e_n, so these four figures are met exactly and
 say nothing about the model: judge it by others (docs/loihi2.md). The costs that are given are known
 within a factor; `corners` repeats the fit at the ends of their spreads.
 """
@@ -90,7 +90,7 @@ def fit_corners(
 
     Returns:
         Ends of synapse time, of update time -> F, t_n; ends of the energies that are not fitted, of
-        the published energy of a token -> P, e_n.
+        the published energy of a token -> p, e_n.
     """
     stream = work.mean(SHORT_TOKENS)
     timed = _fit_times(stream, costs, targets)
@@ -155,7 +155,7 @@ def _root(function: Callable[[float], float], low: float, high: float) -> float 
 
 
 def _fit_energies(stream: Work, costs: Costs, targets: Targets) -> Costs:
-    """P from the difference of the two modes, e_n from what is left."""
+    """Static power p from the difference of the two modes, e_n from what is left."""
     timing = time_steps(stream, Mode.FALL_THROUGH, costs)
     gap_j = targets.token_j.value - targets.sample_j.value / SAMPLE_TOKENS
     gap_s = timing.token_s - sample_s(stream, costs) / SAMPLE_TOKENS

@@ -147,7 +147,7 @@ FITTED_TIMES: Mapping[Ends, tuple[float, float]] = MappingProxyType(
         (1, 1): (0.6995e-6, 33.00e-9),
     }
 )
-# The same of the energies given, of the published energy of a token -> P, e_n of the fit.
+# The same of the energies given, of the published energy of a token -> p, e_n of the fit.
 FITTED_ENERGIES: Mapping[Ends, tuple[float, float]] = MappingProxyType(
     {
         (0, 0): (0.1014, 0.2631e-9),

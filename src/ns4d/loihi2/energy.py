@@ -1,9 +1,9 @@
 """What a stream costs in joules, by cause.
 
-    E = P·chips·T + updates·e_n + synops·e_s + spikes·e_x + bits over links · e_b                (4)
+    E = p·chips·T + updates·e_n + synops·e_s + spikes·e_x + bits over links · e_b                (4)
 
-P falls due for every second whatever happens, so the mode matters: in fall-through mode most of
-the energy is the power of a chip that waits.
+p, the static power of a chip, falls due for every second whatever happens, so the mode matters: in
+fall-through mode most of the energy is the power of a chip that waits.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ class Energy:
 
     Args:
         tokens: Of the stream.
-        power_w: P·chips.
-        static_j: P·chips·T, the drain included.
-        static_token_j: P·chips for one token in the middle of a stream.
+        power_w: p·chips.
+        static_j: p·chips·T, the drain included.
+        static_token_j: p·chips for one token in the middle of a stream.
         state_updates_j: S4D neurons.
         updates_j: All other neurons.
         synops_j: Synaptic operations.

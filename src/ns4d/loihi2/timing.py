@@ -1,6 +1,6 @@
 """How long the steps of the chip take; what they wait for.
 
-    T_step = F + max( max over cores Σ (updates·t + synops·t_s),  max over links bits / rate )   (1)
+    T_step = F + max( max over cores Σ (updates·t_n + synops·t_s), max over links bits / rate )  (1)
 
 A core is busy with the neurons that act in a step, and with the messages sent in it to the
 neurons that act in the next: it adds them up as they come, and the barrier waits for both. So
