@@ -297,6 +297,14 @@ def test_a_profile_of_your_own(run: Path, tmp_path: Path) -> None:
     assert ns4d.load(run / "mine.ns4d").arithmetic == mine
 
 
+def test_the_weight_of_a_teacher_can_be_set(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    taught = ("--teacher", str(run), "--out", str(tmp_path / "taught"), "--threads", "1")
+    assert call("train", "digits", *QUICK, "distillation=0.5", *taught) == 0
+    assert load_selected(tmp_path / "taught").recipe.distillation == 0.5
+
+
 def test_a_mistyped_setting_is_told_before_the_data_are_looked_for(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -115,14 +115,16 @@ def _recipe_and_data(
     from ns4d.train import RECIPES, override
     from ns4d.train.recipes import recipe_for
 
+    def settled(recipe: Recipe) -> Recipe:
+        recipe = replace(recipe, **{name: network.digest for name, network in origins.items()})
+        if "start" in origins:
+            recipe = replace(recipe, model=origins["start"].recipe.model)
+        return override(recipe, overrides or [])
+
     if task in RECIPES:  # a mistyped setting is told before data are fetched
-        override(RECIPES[task], overrides or [])
+        settled(RECIPES[task])
     dataset = load_task(task, data_dir)
-    recipe = recipe_for(task, dataset)
-    recipe = replace(recipe, **{name: network.digest for name, network in origins.items()})
-    if "start" in origins:
-        recipe = replace(recipe, model=origins["start"].recipe.model)
-    recipe = override(recipe, overrides or [])
+    recipe = settled(recipe_for(task, dataset))
     if recipe.permutation is not None and recipe.permutation.value != dataset.permutation:
         dataset = load_task(task, data_dir, recipe.permutation)
     return recipe, dataset

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ns4d.errors import ConfigError
 from ns4d.train.checkpoint import BEST, LATEST, Checkpoint, load_checkpoint
+from ns4d.train.journal import read_journal
 from ns4d.train.recipe import Recipe
 from ns4d.train.settings import to_plain
 
@@ -31,8 +32,7 @@ def find_checkpoint(folder: Path, recipe: Recipe, data: str, per_epoch: int) -> 
     for checkpoint in (best, latest):
         if checkpoint is not None:
             _require_same(folder, checkpoint, recipe, data)
-    # A run killed between its first two writes has the first epoch's network alone.
-    if latest is None and best is not None and best.progress.step > per_epoch:
+    if latest is None and best is not None and _went_on(folder, best, recipe, per_epoch):
         raise ConfigError(
             str(folder),
             expected=f"the file {LATEST} to go on from",
@@ -40,6 +40,16 @@ def find_checkpoint(folder: Path, recipe: Recipe, data: str, per_epoch: int) -> 
             fix="Choose another --out.",
         )
     return latest
+
+
+def _went_on(folder: Path, best: Checkpoint, recipe: Recipe, per_epoch: int) -> bool:
+    """Whether more was trained than is lost by a kill between a run's first two writes.
+
+    That leaves the first epoch's network alone, of several epochs, none of them noted later.
+    """
+    step = best.progress.step
+    later = any(record["step"] > step for record in read_journal(folder))
+    return step > per_epoch or recipe.schedule.epochs == 1 or later
 
 
 def _require_same(folder: Path, checkpoint: Checkpoint, recipe: Recipe, data: str) -> None:
