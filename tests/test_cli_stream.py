@@ -126,3 +126,21 @@ def test_the_state_of_another_program_is_refused(program, run, tmp_path):
     code, _, err = run("stream", "p.ns4d", "--state", "s.npz")
     assert code == 1
     assert "expected that of this program" in err
+
+
+def test_the_state_of_another_program_of_the_same_size_is_refused(program, run, tmp_path):
+    np.save(tmp_path / "x.npy", tokens(2))
+    ns4d.save(random_program(np.random.default_rng(1), inputs=2, layers=1), tmp_path / "other.ns4d")
+    assert run("stream", "p.ns4d", "--input", "x.npy", "--state", "s.npz")[0] == 0
+    before = (tmp_path / "s.npz").read_bytes()
+    code, out, err = run("stream", "other.ns4d", "--input", "x.npy", "--state", "s.npz")
+    assert (code, out) == (1, "")
+    assert f"got one of another program ({program.digest[:12]})" in err
+    assert (tmp_path / "s.npz").read_bytes() == before
+
+
+def test_an_archive_of_arrays_is_no_input(program, run, tmp_path):
+    np.savez(tmp_path / "x.npz", x=tokens(2))
+    code, out, err = run("stream", "p.ns4d", "--input", "x.npz")
+    assert (code, out) == (1, "")
+    assert "x.npz: expected a .npy file, one array, got an archive of arrays" in err

@@ -51,6 +51,15 @@ def test_a_single_seed_has_no_row(record):
     assert seeds_table([]).rows == ()
 
 
+def test_settings_younger_than_a_record_have_their_defaults(record):
+    older = seeded(record, 1, 0.9, 0.9)
+    for name in ("teacher", "distillation", "start"):
+        record["recipe"].setdefault(name, {"distillation": 1.0}.get(name))
+        older["recipe"].pop(name, None)
+    assert record["recipe"].keys() != older["recipe"].keys()
+    assert len(seeds_table([record, older]).rows) == 1
+
+
 def rate(record: Record) -> None:
     record["recipe"]["optimizer"]["rate"] /= 2
 
@@ -71,7 +80,11 @@ def tuning(record: Record) -> None:
     record["fine_tuning"] = {"recipe": {"epochs": 1}, "journal": []}
 
 
-@pytest.mark.parametrize("change", [rate, start, profile, epoch, tuning])
+def no_other_seed(record: Record) -> None:
+    record["recipe"]["seed"] = 0
+
+
+@pytest.mark.parametrize("change", [rate, start, profile, epoch, tuning, no_other_seed])
 def test_what_differs_otherwise_is_kept_apart(record: Record, change: Callable[[Record], None]):
     other = seeded(record, 1, 0.9, 0.9)
     assert len(seeds_table([record, other]).rows) == 1

@@ -8,9 +8,13 @@ import numpy as np
 import pytest
 
 from ns4d.bench import verify as module
+from ns4d.bench.emulate.record import task_messages
+from ns4d.bench.loihi2_tokens import tokens_for as chip_tokens
 from ns4d.bench.verify import ENGINES, STREAMS, Span, generated, prove, tokens_for, verify
+from ns4d.data import Permutation, load_task
 from ns4d.data.tasks import DATA_VARIABLE
 from ns4d.engines import Engine, Reference
+from ns4d.engines.compare import compare
 from ns4d.errors import ConfigError, DataError
 from ns4d.numerics import LOIHI2, WIDE
 from program_strategies import random_program
@@ -147,19 +151,73 @@ def of_task(task, inputs=1):
 
 
 def test_real_tokens_where_they_are_at_hand():
-    source, tokens = tokens_for(of_task("digits"))
-    assert source == "first tokens of the test part of digits"
-    assert tokens.shape == (STREAMS, TOKENS, 1)
-    assert tokens.dtype == np.float64, "raw values go through equation (0)"
-    assert verify(of_task("digits")).plain()["tokens"]["source"] == source
+    program = of_task("digits")
+    source, (real, made) = tokens_for(program)
+    assert source == "from the middle of test sequences of digits; generated"
+    assert real.shape == made.shape == (STREAMS, TOKENS, 1)
+    assert real.dtype == np.float64, "raw values go through equation (0)"
+    assert (made == generated(program)).all()
+    found = verify(program, engines=[Reference()])
+    assert found.plain()["tokens"] == {"source": source, "streams": 2 * STREAMS, "tokens": TOKENS}
+    (both,) = found.comparisons
+    assert both.values == sum(compare(Reference(), program, part).values for part in (real, made))
+
+
+class WrongAtTheEdge:
+    """The reference, but for messages that reach the smallest one."""
+
+    name, batch = "wrong at the edge", 1
+    load = Reference().load
+
+    def trace(self, program, u):
+        sent = Reference().trace(program, u)
+        sent["layer1.ssm"][:] += u.min() == -program.arithmetic.message_max
+        return sent
+
+
+def test_an_engine_that_errs_on_generated_tokens_alone_is_found_beside_real_ones():
+    (found,) = verify(of_task("digits"), engines=[WrongAtTheEdge()]).comparisons
+    assert found.difference is not None
+    real = tokens_for(of_task("digits"))[1][0]
+    assert compare(WrongAtTheEdge(), of_task("digits"), real).difference is None
+
+
+@pytest.mark.parametrize("task", ["smnist", "psmnist", "scifar"])
+def test_real_sequences_differ_wherever_they_are_at_hand(task, data_dir, monkeypatch):
+    monkeypatch.setattr(module, "TOKENS", 64)
+    inputs = {"scifar": 3}.get(task, 1)
+    _, (real, _) = tokens_for(of_task(task, inputs), data_dir)
+    assert len(np.unique(real.reshape(STREAMS, -1), axis=0)) == STREAMS
+    assert all(len(np.unique(sequence)) > 1 for sequence in real)
+
+
+def test_real_sequences_come_in_the_order_of_the_training(data_dir):
+    program = of_task("smnist")
+    provenance = {"permutation": "random-92916"}
+    shuffled = replace(program, metadata=replace(program.metadata, provenance=provenance))
+    wanted = load_task("smnist", data_dir, Permutation.RANDOM_92916).test.tokens
+    first = (784 - TOKENS) // 2
+    _, (real, _) = tokens_for(shuffled, data_dir)
+    np.testing.assert_array_equal(real, wanted[:STREAMS, first : first + TOKENS])
+    _, stream = chip_tokens(shuffled, None, 3, None, data_dir)
+    np.testing.assert_array_equal(stream, wanted[3])
+    u = task_messages(shuffled, 2, data_dir)
+    np.testing.assert_array_equal(u, shuffled.quantize_input(wanted[:2].astype(float)))
+
+
+def test_an_order_that_nobody_knows_is_refused(data_dir):
+    program = of_task("smnist")
+    strange = replace(program.metadata, provenance={"permutation": "sideways"})
+    with pytest.raises(ConfigError, match="expected one of none, bit-reversal, random-92916"):
+        tokens_for(replace(program, metadata=strange), data_dir)
 
 
 @pytest.mark.parametrize(
     ("task", "inputs"), [("digits", 2), ("smnist", 1), ("somebody's own", 1), ("mine.npz", 1)]
 )
 def test_generated_tokens_elsewhere(task, inputs):
-    source, tokens = tokens_for(of_task(task, inputs))
-    assert (source, tokens.dtype) == ("generated", np.int64)
+    source, (made,) = tokens_for(of_task(task, inputs))
+    assert (source, made.dtype) == ("generated", np.int64)
 
 
 def test_a_folder_without_the_data(tmp_path, monkeypatch):

@@ -27,6 +27,9 @@ def engine_of(name: str) -> Engine:
     return choose("--engine", ENGINES, name, "Leave it out: no engine changes a result.")()
 
 
+OWNER = "program"  # under this name, the digest of the program beside the arrays of its state
+
+
 def open_stream(program: Program, engine: Engine, state: Path | None) -> Stream:
     """A stream from zero state, or from the state in a file that exists.
 
@@ -36,20 +39,30 @@ def open_stream(program: Program, engine: Engine, state: Path | None) -> Stream:
         state: An `.npz` that `keep_state` wrote.
 
     Raises:
-        ArtefactError: The file cannot be read as a state.
-        ShapeError: It is the state of another program.
+        ArtefactError: The file cannot be read as a state, or is that of another program.
+        ShapeError: It has other nodes or sizes than those of this program.
         RangeError: No run of this program could have led to it.
     """
     stream = program.stream(engine)
     if state is not None and state.exists():
-        stream.state = State.from_arrays(_arrays(state))
+        arrays = _arrays(state)
+        owner = str(arrays.pop(OWNER, program.digest))
+        if owner != program.digest:
+            raise ArtefactError(
+                str(state),
+                expected=f"a state of this program (digest {program.digest[:12]})",
+                got=f"one of another program ({owner[:12]})",
+                fix="Name that program, or remove the file to start from zero state.",
+            )
+        stream.state = State.from_arrays(arrays)
     return stream
 
 
 def keep_state(stream: Stream, path: Path) -> None:
-    """Write the state of a stream, whole or not at all."""
+    """Write the state of a stream with the digest of its program, whole or not at all."""
     buffer = io.BytesIO()
-    np.savez(buffer, **stream.state.to_arrays())  # type: ignore[arg-type]
+    arrays = {OWNER: np.array(stream.program.digest), **stream.state.to_arrays()}
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]
     write_atomically(path, buffer.getvalue())
 
 
@@ -88,6 +101,9 @@ def _loaded(path: Path, inputs: int) -> Float64[np.ndarray, "l i"]:
         tokens = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise _refuse(str(path), "a .npy file", str(error)[:200]) from error
+    if not isinstance(tokens, np.ndarray):
+        tokens.close()
+        raise _refuse(str(path), "a .npy file, one array", "an archive of arrays")
     tokens = tokens[:, None] if tokens.ndim == 1 and inputs == 1 else tokens
     if tokens.ndim != 2 or tokens.shape[1] != inputs or tokens.dtype.kind not in "fiu":
         raise _refuse(

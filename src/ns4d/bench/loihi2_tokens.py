@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ns4d.bench.live import tokens_of
+from ns4d.bench.program_data import data_of
 from ns4d.errors import ConfigError, DataError
 from ns4d.program import Program
 
@@ -54,10 +55,8 @@ def tokens_for(
 def _tested(
     program: Program, sequence: int, count: int | None, data_dir: Path | None
 ) -> tuple[str, np.ndarray]:
-    from ns4d.data import load_task
-
     task = program.metadata.task
-    split = load_task(task, data_dir).test
+    split = data_of(program, data_dir).test
     if not 0 <= sequence < len(split):
         raise ConfigError(
             "--sequence",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from statistics import mean
 from typing import Any
 
 from ns4d.bench.tables import Table
 from ns4d.bench.trainings_table import epochs_done
 from ns4d.bench.variants_table import spread
+from ns4d.train import Recipe
+from ns4d.train.settings import from_plain
 
 COLUMNS = (
     *("task", "parameters", "epochs", "test sequences", "program", "seeds"),
@@ -21,25 +23,26 @@ def seeds_table(records: Iterable[Mapping[str, Any]]) -> Table:
     """One row per recipe of which several seeds were trained and evaluated.
 
     Args:
-        records: From `ns4d.bench.runs.write_record`.
+        records: From `ns4d.bench.runs.write_record`. Fine-tuned programs are passed over; of
+            several with one profile, recipe and seed, the first counts.
 
     Returns:
         Accuracies on the test part: the mean over the seeds with the sample standard deviation.
         Nothing is selected among them.
     """
-    groups: dict[str, list[Mapping[str, Any]]] = {}
+    groups: dict[Hashable, dict[int, Mapping[str, Any]]] = {}
     for record in records:
-        groups.setdefault(_but_for_the_seed(record), []).append(record)
-    several = (group for group in groups.values() if len(group) > 1)
+        if "fine_tuning" not in record:
+            group = groups.setdefault(_but_for_the_seed(record), {})
+            group.setdefault(record["recipe"]["seed"], record)
+    several = (list(group.values()) for group in groups.values() if len(group) > 1)
     return Table("Several seeds", COLUMNS, tuple(_row(group) for group in several))
 
 
-def _but_for_the_seed(record: Mapping[str, Any]) -> str:
-    """Whatever else tells a recipe, its program and the length of its training from others."""
-    figures, tuning = record["figures"], record.get("fine_tuning")
-    recipe = {**record["recipe"], "seed": None}
-    done = epochs_done(record["journal"], recipe)
-    return json.dumps([recipe, done, figures["arithmetic"], tuning and tuning["recipe"]])
+def _but_for_the_seed(record: Mapping[str, Any]) -> Hashable:
+    """Whatever else tells a recipe, its profile and the length of its training from others."""
+    recipe = replace(from_plain(Recipe, record["recipe"]), seed=0)
+    return recipe, epochs_done(record["journal"], record["recipe"]), record["figures"]["arithmetic"]
 
 
 def _row(group: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
@@ -50,7 +53,7 @@ def _row(group: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
         f"{first['parameters']:,}",
         epochs_done(first["journal"], first["recipe"]),
         f"{figures[0]['test_sequences']:,}",
-        f"{figures[0]['arithmetic']}, {'QAFT' if 'fine_tuning' in first else 'PTQ'}",
+        f"{figures[0]['arithmetic']}, PTQ",
         ", ".join(str(seed) for seed in sorted(record["recipe"]["seed"] for record in group)),
         spread([each["float_accuracy"] for each in figures]),
         spread([each["integer_accuracy"] for each in figures]),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int64
 
+from ns4d.bench.program_data import data_of
 from ns4d.bench.tables import Origin, Table
 from ns4d.engines import Engine
 from ns4d.engines.compare import Comparison, compare
@@ -79,7 +80,7 @@ class Verification:
         proofs: One per node, then the read-out.
         comparisons: One per engine.
         source: Where the tokens came from.
-        streams, tokens: How many sequences of how many tokens.
+        streams, tokens: How many sequences of at most how many tokens.
     """
 
     program: Program
@@ -184,12 +185,22 @@ def verify(
         DataError: data_dir lacks the data of the task, or they are damaged.
         ConfigError: data_dir is no folder.
     """
-    source, sequences = tokens_for(program, data_dir)
+    source, parts = tokens_for(program, data_dir)
     tried = [make() for make in ENGINES.values()] if engines is None else engines
-    comparisons = tuple(compare(engine, program, sequences) for engine in tried)
-    return Verification(
-        program, prove(program), comparisons, source, sequences.shape[0], sequences.shape[1]
-    )
+    comparisons = tuple(_compared(engine, program, parts) for engine in tried)
+    streams, tokens = sum(len(part) for part in parts), max(part.shape[1] for part in parts)
+    return Verification(program, prove(program), comparisons, source, streams, tokens)
+
+
+def _compared(engine: Engine, program: Program, parts: Iterable[np.ndarray]) -> Comparison:
+    """On one part after the other, until there is a difference."""
+    values = 0
+    for part in parts:
+        found = compare(engine, program, part)
+        values += found.values
+        if found.difference is not None:
+            return replace(found, values=values)
+    return Comparison(engine.name, values, None)
 
 
 def prove(program: Program) -> tuple[NodeProof, ...]:
@@ -201,33 +212,40 @@ def prove(program: Program) -> tuple[NodeProof, ...]:
     )
 
 
-def tokens_for(program: Program, data_dir: Path | None = None) -> tuple[str, np.ndarray]:
-    """Real sequences of the program's task where they are at hand, else generated ones.
+def tokens_for(
+    program: Program, data_dir: Path | None = None
+) -> tuple[str, tuple[np.ndarray, ...]]:
+    """Generated sequences, after real ones of the program's task where these are at hand.
 
     Data are at hand if the task is bundled, or in `data_dir`, or in the folder that NS4D_DATA
     names: nothing is downloaded.
 
     Returns:
-        Where they come from, and (b, l, i) raw tokens or messages.
+        Where they come from, and parts of shape (b, l, i): raw tokens, messages.
     """
-    from ns4d.data import TASKS, load_task
+    from ns4d.data import TASKS
     from ns4d.data.tasks import DATA_VARIABLE
 
     task = TASKS.get(program.metadata.task)
     if task is None or not (task.bundled or data_dir or os.environ.get(DATA_VARIABLE)):
-        return "generated", generated(program)
+        return "generated", (generated(program),)
     try:
-        dataset = load_task(task.name, data_dir)
+        test = data_of(program, data_dir).test
     except (DataError, ImportError):
         # Nobody named this folder, and `pip install ns4d` brings no scikit-learn for the digits.
         if data_dir is not None:
             raise
-        return "generated", generated(program)
-    if dataset.test.tokens.shape[2] != program.inputs:
-        return "generated", generated(program)
-    # Raw bytes would pass for messages; equation (0) takes real numbers.
-    part = dataset.test.tokens[:STREAMS, :TOKENS].astype(np.float64)
-    return f"first tokens of the test part of {task.name}", part
+        return "generated", (generated(program),)
+    if test.tokens.shape[2] != program.inputs:
+        return "generated", (generated(program),)
+    # The middle: the first rows of a handwritten digit are blank. Raw bytes would pass for
+    # messages; equation (0) takes real numbers.
+    first = max(test.tokens.shape[1] - TOKENS, 0) // 2
+    real = test.tokens[:STREAMS, first : first + TOKENS].astype(np.float64)
+    return f"from the middle of test sequences of {task.name}; generated", (
+        real,
+        generated(program),
+    )
 
 
 def generated(program: Program) -> Int64[np.ndarray, "b l i"]:

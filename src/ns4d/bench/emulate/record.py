@@ -16,6 +16,7 @@ from ns4d.bench.emulate.measure import measure
 from ns4d.bench.emulate.targets import TARGETS, Target
 from ns4d.bench.emulate.toolchain import Toolchain, toolchains
 from ns4d.bench.environment import environment
+from ns4d.bench.program_data import data_of
 from ns4d.errors import ConfigError
 from ns4d.program import Program, load
 
@@ -105,9 +106,7 @@ def task_messages(
     program: Program, sequences: int, data_dir: Path | None
 ) -> Int64[np.ndarray, "b l i"]:
     """The first test sequences of a program's task, quantized."""
-    from ns4d.data import load_task
-
-    tokens = load_task(program.metadata.task, data_dir).test.tokens[:sequences]
+    tokens = data_of(program, data_dir).test.tokens[:sequences]
     # Raw bytes would pass for messages; equation (0) takes real numbers.
     return program.quantize_input(tokens.astype(np.float64))
 
