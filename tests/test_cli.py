@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -128,6 +129,14 @@ def test_fine_tuning(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tuning = json.loads(record.read_text())["fine_tuning"]
     assert tuning["recipe"] == json.loads(str(program.metadata.provenance["qaft"]))
     assert [line["kind"] for line in tuning["journal"]] == ["start", "epoch"]
+    # Without the folder of the fine-tuning there is no record, but the figures are shown.
+    before = record.read_bytes()
+    shutil.rmtree(run / "qaft-loihi2-w4c8m6")
+    assert call(*command) == 1
+    shown = capsys.readouterr()
+    assert json.loads(shown.out.splitlines()[-1])["digest"] == program.digest
+    assert "expected the recipe of the fine-tuning" in shown.err
+    assert record.read_bytes() == before
 
 
 def test_your_own_sequences_train(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

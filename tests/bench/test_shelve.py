@@ -35,6 +35,13 @@ def test_the_shelf_holds_what_this_makes(digits, tmp_path):
     }
 
 
+def test_the_program_of_another_network_is_refused(digits, repository):
+    _, path, record = digits
+    other = repository / "benchmarks/results/smnist"
+    with pytest.raises(DataError, match="record, network: expected"):
+        card_of(load(path), other, json.loads(record.read_text("utf-8")), None)
+
+
 @pytest.mark.parametrize(("field", "value"), [("digest", "0" * 64), ("test_sequences", 10)])
 def test_the_record_of_something_else_is_refused(digits, field, value):
     run, path, record = digits

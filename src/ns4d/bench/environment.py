@@ -45,7 +45,8 @@ def _processor() -> str:
 
 def _commit() -> str:
     head = _git("rev-parse", "HEAD")
-    if head is None:
+    # Installed below somebody else's checkout, that one's commit says nothing about this code.
+    if head is None or _git("ls-files", "--error-unmatch", __file__) is None:
         return "unknown (not in a git checkout)"
     return head + ("+changes" if _git("status", "--porcelain", "--untracked-files=no") else "")
 

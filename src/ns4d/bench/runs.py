@@ -10,7 +10,7 @@ from typing import Any
 
 from ns4d.bench.environment import environment
 from ns4d.data import Dataset, load_task
-from ns4d.errors import ConfigError
+from ns4d.errors import ArtefactError, ConfigError
 from ns4d.model import Network
 from ns4d.program import Program, load
 from ns4d.quantize import agreement, stream_split
@@ -116,6 +116,9 @@ def write_record(path: Path, folder: Path, run: LoadedRun, facts: dict[str, Any]
     """Write figures, recipe, training journal and environment into one JSON file.
 
     Those of the fine-tuning as well, if the figures are those of a fine-tuned program.
+
+    Raises:
+        ArtefactError: If the folder lacks the fine-tuning.
     """
     record = {
         "origin": "measured",
@@ -127,6 +130,13 @@ def write_record(path: Path, folder: Path, run: LoadedRun, facts: dict[str, Any]
     }
     if facts.get("fine_tuned"):
         tuned = folder / f"qaft-{facts['arithmetic']}"
+        if not (tuned / RECIPE).exists():
+            raise ArtefactError(
+                str(tuned / RECIPE),
+                expected="the recipe of the fine-tuning that the program came from",
+                got="no such file",
+                fix="Bring that folder back; the figures are correct without it.",
+            )
         recipe = json.loads((tuned / RECIPE).read_text("utf-8"))
         record["fine_tuning"] = {"recipe": recipe, "journal": read_journal(tuned)}
     write_atomically(path, (json.dumps(record, indent=1) + "\n").encode())

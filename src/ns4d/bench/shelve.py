@@ -61,9 +61,11 @@ def shelve(
 
 def card_of(program: Program, run: Path, record: dict[str, Any], data_dir: Path | None) -> Card:
     """The card of a program whose evaluation is on record."""
-    figures, recipe = record["figures"], load_selected(run).recipe
+    figures, selected = record["figures"], load_selected(run)
+    recipe = selected.recipe
     dataset = load_task(recipe.task, data_dir, recipe.permutation)
     _require("program", program.digest, figures.get("digest"))
+    _require("network", selected.digest, program.metadata.provenance.get("network"))
     _require("test sequences", len(dataset.test), figures["test_sequences"])
     states = sum(node.a_re.size for node in program.recurrent)
     chip = on_chip(program, dataset.test.sequence(0))

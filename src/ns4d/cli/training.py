@@ -147,9 +147,9 @@ def evaluate(
     device_of("cpu", threads)
     loaded = load_run(run, data_dir)
     facts = evaluate_run(loaded, program, progress=counter("streamed"))
+    print_facts(facts, as_json)  # first: a record that cannot be written loses no figure
     if record is not None:
         write_record(record, run, loaded, facts)
-    print_facts(facts, as_json)
 
 
 @app.command()
