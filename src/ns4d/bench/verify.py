@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Float64, Int64
 
 from ns4d.bench.program_data import data_of
 from ns4d.bench.tables import Origin, Table
@@ -223,29 +223,34 @@ def tokens_for(
     Returns:
         Where they come from, and parts of shape (b, l, i): raw tokens, messages.
     """
+    real, made = _real(program, data_dir), generated(program)
+    if real is None:
+        return "generated", (made,)
+    source = f"from the middle of test sequences of {program.metadata.task}; generated"
+    return source, (real, made)
+
+
+def _real(program: Program, data_dir: Path | None) -> Float64[np.ndarray, "b l i"] | None:
+    """Raw tokens of the task, or None where they are not at hand."""
     from ns4d.data import TASKS
     from ns4d.data.tasks import DATA_VARIABLE
 
     task = TASKS.get(program.metadata.task)
     if task is None or not (task.bundled or data_dir or os.environ.get(DATA_VARIABLE)):
-        return "generated", (generated(program),)
+        return None
     try:
         test = data_of(program, data_dir).test
     except (DataError, ImportError):
         # Nobody named this folder, and `pip install ns4d` brings no scikit-learn for the digits.
         if data_dir is not None:
             raise
-        return "generated", (generated(program),)
+        return None
     if test.tokens.shape[2] != program.inputs:
-        return "generated", (generated(program),)
+        return None
     # The middle: the first rows of a handwritten digit are blank. Raw bytes would pass for
     # messages; equation (0) takes real numbers.
     first = max(test.tokens.shape[1] - TOKENS, 0) // 2
-    real = test.tokens[:STREAMS, first : first + TOKENS].astype(np.float64)
-    return f"from the middle of test sequences of {task.name}; generated", (
-        real,
-        generated(program),
-    )
+    return test.tokens[:STREAMS, first : first + TOKENS].astype(np.float64)
 
 
 def generated(program: Program) -> Int64[np.ndarray, "b l i"]:
