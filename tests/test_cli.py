@@ -139,6 +139,30 @@ def test_fine_tuning(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert record.read_bytes() == before
 
 
+def test_two_fine_tunings_of_one_run(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The folder of each is named as its program, and a record takes the one with its recipe."""
+    widths = ("--weight-bits", "5", "--json")
+    assert call("quantize", str(run), "--qaft", "1", *widths) == 0
+    capsys.readouterr()
+    assert call("quantize", str(run), "--qaft", "2", *widths) == 1
+    assert "Choose another --out" in capsys.readouterr().err
+    longer = run / "longer.ns4d"
+    assert call("quantize", str(run), "--qaft", "2", *widths, "--out", str(longer)) == 0
+    assert last_json(capsys)["fine-tuning"] == str(run / "longer")
+    for path, epochs in ((longer, 2), (run / "qaft-loihi2-w5.ns4d", 1)):
+        record = path.with_suffix(".json")
+        command = ("evaluate", str(run), "--program", str(path), "--record", str(record))
+        assert call(*command) == 0
+        tuning = json.loads(record.read_text())["fine_tuning"]
+        assert tuning["recipe"]["training"]["schedule"]["epochs"] == epochs
+        assert [line["kind"] for line in tuning["journal"]] == ["start"] + epochs * ["epoch"]
+    capsys.readouterr()
+    shutil.rmtree(run / "longer")
+    assert call("evaluate", str(run), "--program", str(longer), "--record", str(run / "x")) == 1
+    assert "the program came from, got another one" in capsys.readouterr().err
+    assert not (run / "x").exists()
+
+
 def test_your_own_sequences_train(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     random = np.random.default_rng(0)
     labels = np.arange(60) % 3
@@ -167,6 +191,7 @@ def test_your_own_sequences_train(tmp_path: Path, capsys: pytest.CaptureFixture[
             "weight_bits: expected an integer",
         ),
         (("quantize", "nowhere", "--ptq"), "expected an ns4d checkpoint"),
+        (("quantize", "nowhere", "--qaft", "1", "--out", "tuned"), "expected a name ending in"),
         (("quantize", "nowhere", "--ptq", "--profile", "w"), "--profile: expected one of loihi2"),
         (("evaluate", "nowhere"), "expected an ns4d checkpoint, version ., got No such file"),
         (("show", "nowhere.ns4d"), "nowhere.ns4d: expected a file, got nothing"),

@@ -54,7 +54,7 @@ def record_of(folder: Path, dataset: Dataset) -> tuple[dict[str, Any], QaftResul
     program, record = folder / "program.ns4d", folder / "record-qaft.json"
     save(result.program, program)
     run = LoadedRun(network, recipe, dataset)
-    write_record(record, folder, run, evaluate_run(run, program))
+    write_record(record, folder, run, evaluate_run(run, program), program)
     return json.loads(record.read_text()), result
 
 

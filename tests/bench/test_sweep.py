@@ -69,6 +69,22 @@ def test_a_finished_configuration_is_not_repeated(few: None, tmp_path: Path) -> 
     assert len(read_rows(journal)) == 9
 
 
+def test_a_line_of_another_program_is_out_of_date(few: None, tmp_path: Path) -> None:
+    """As when a later version chooses other scales: the line stays, one of today follows."""
+    journal, said = tmp_path / "sweep.jsonl", []
+    plan = Sweep(LOIHI2, sequences=5)
+    today = run_sweep(plan, RUN, journal)
+    lines = [json.loads(line) for line in journal.read_text().splitlines()]
+    lines[1] |= {"program": "0" * 64, "accuracy": 2.0}
+    lines[2] = {k: v for k, v in lines[2].items() if k != "program"} | {"accuracy": 3.0}
+    journal.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert run_sweep(plan, RUN, journal, said.append) == today
+    assert len(said) == 2
+    assert read_rows(journal)[:3] == lines
+    assert run_sweep(plan, RUN, journal, said.append) == today
+    assert len(said) == 2
+
+
 @pytest.mark.parametrize("name", OBSERVERS)
 def test_its_programs_are_those_of_post_training_quantize(
     few: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
@@ -132,6 +148,10 @@ def test_what_has_no_program_is_recorded_with_its_reason(
     (row,) = (row for row in record["configurations"] if row["state_bits"] == 2)
     assert "expected states proved within 2 bits" in row["error"]
     assert "no program" in sweep_table(record).rows[record["configurations"].index(row)]
+    # Asked again, the reason is found again and not repeated in the journal.
+    lines = (tmp_path / "sweep.jsonl").read_text()
+    assert run_sweep(plan, RUN, tmp_path / "sweep.jsonl") == record
+    assert (tmp_path / "sweep.jsonl").read_text() == lines
 
 
 def test_the_front_is_what_nothing_beats() -> None:

@@ -14,7 +14,7 @@ import torch
 
 from ns4d.data import Dataset, Permutation
 from ns4d.engines import Machine, Reference
-from ns4d.errors import ConfigError, TrainingError
+from ns4d.errors import ArtefactError, ConfigError, TrainingError
 from ns4d.model import Network, Norm
 from ns4d.numerics import LOIHI2
 from ns4d.program import Add, Program
@@ -231,6 +231,14 @@ def test_a_folder_older_than_a_setting_has_its_default(trained, tmp_path):
     del found["training"]["teacher"], found["training"]["augmentation"]["zoom"]
     (tmp_path / RECIPE).write_text(json.dumps(found))
     claim_folder(tmp_path, recipe)
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "{}", '{"training": 1}', '{"training": {"sed": 1}}'])
+def test_a_damaged_recipe_is_refused(trained, tmp_path, text):
+    (tmp_path / RECIPE).write_text(text)
+    with pytest.raises(ArtefactError, match=r"qaft\.json: expected the recipe of a fine-tuning"):
+        claim_folder(tmp_path, recipe_of(trained))
+    assert (tmp_path / RECIPE).read_text() == text
 
 
 def test_a_recipe_belongs_to_one_network(trained, tmp_path):

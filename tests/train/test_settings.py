@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -135,6 +136,18 @@ def test_several_values_in_order():
     recipe = override(tiny_recipe(), ["model.channels=2", "batch=3", "model.channels=5"])
     assert (recipe.model.channels, recipe.batch) == (5, 3)
     assert override(tiny_recipe(), []) == tiny_recipe()
+
+
+def test_only_the_whole_is_checked():
+    """Both limits of the step beyond the old ones, whichever is named first."""
+    low, high = "model.step_min=0.6", "model.step_max=0.9"
+    for assignments in itertools.permutations([low, high, "model.channels=3", "batch=9"]):
+        recipe = override(tiny_recipe(), assignments)
+        model = recipe.model
+        assert (model.step_min, model.step_max, model.channels) == (0.6, 0.9, 3)
+        assert recipe.batch == 9
+    assert tiny_recipe().model.step_max < 0.6
+    assert "step_min" in complaint(low)
 
 
 def test_no_value_is_called_default():

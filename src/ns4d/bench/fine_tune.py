@@ -16,7 +16,7 @@ from ns4d.quantize.qaft_recipe import qaft_recipe
 
 
 def fine_tune_run(
-    run: Path,
+    folder: Path,
     loaded: LoadedRun,
     arithmetic: Arithmetic,
     epochs: int,
@@ -24,11 +24,11 @@ def fine_tune_run(
     device: torch.device,
     options: Options | None = None,
 ) -> tuple[Program, dict[str, Any]]:
-    """Fine-tune in RUN/qaft-PROFILE, or go on with what stopped there.
+    """Fine-tune in a folder, or go on with what stopped there.
 
     Args:
-        run: Folder of the run.
-        loaded: What is in it.
+        folder: Where the fine-tuning is written.
+        loaded: The run that it starts from.
         arithmetic: Widths and roundings of the program.
         epochs: Passes over the training part.
         sequences: How many sequences calibrate the scales.
@@ -41,7 +41,6 @@ def fine_tune_run(
     recipe = qaft_recipe(
         *(loaded.network, loaded.recipe, arithmetic, epochs), options=options, sequences=sequences
     )
-    folder = run / f"qaft-{arithmetic.name}"
     result = quantization_aware_fine_tune(
         loaded.network, loaded.dataset, recipe, folder, device=device
     )

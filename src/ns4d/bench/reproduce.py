@@ -115,7 +115,7 @@ def retrain(entry: Entry, shelf: Path, data_dir: Path | None, device: torch.devi
     program = _quantized(entry, folder, run, device)
     path, record = folder / "program.ns4d", folder / "record.json"
     save(program, path)
-    write_record(record, folder, run, evaluate_run(run, path))
+    write_record(record, folder, run, evaluate_run(run, path), path)
     return Entry(entry.name, shelve(entry.name, folder, path, record, shelf, data_dir))
 
 
@@ -143,5 +143,7 @@ def _quantized(entry: Entry, folder: Path, run: LoadedRun, device: torch.device)
         return post_training_quantize(run.network, run.dataset, arithmetic, provenance=origin)
     tuning = entry.card.fine_tuning
     epochs = tuning["training"]["schedule"]["epochs"]
-    program, _ = fine_tune_run(folder, run, arithmetic, epochs, tuning["sequences"], device)
+    program, _ = fine_tune_run(
+        *(folder / "qaft", run, arithmetic, epochs, tuning["sequences"], device)
+    )
     return program

@@ -14,7 +14,7 @@ from ns4d.errors import ArtefactError, ConfigError
 from ns4d.model import Network
 from ns4d.program import Program, load
 from ns4d.quantize import agreement, stream_split
-from ns4d.quantize.qaft import RECIPE
+from ns4d.quantize.qaft import RECIPE, noted_recipe
 from ns4d.storage import write_atomically
 from ns4d.train import Recipe, evaluate
 from ns4d.train.checkpoint import load_selected, network_digest
@@ -112,13 +112,22 @@ def evaluate_run(
     }
 
 
-def write_record(path: Path, folder: Path, run: LoadedRun, facts: dict[str, Any]) -> None:
+def write_record(
+    path: Path, folder: Path, run: LoadedRun, facts: dict[str, Any], program: Path | None
+) -> None:
     """Write figures, recipe, training journal and environment into one JSON file.
 
     Those of the fine-tuning as well, if the figures are those of a fine-tuned program.
 
+    Args:
+        path: The record.
+        folder: Folder of the run.
+        run: What is in it.
+        facts: From `evaluate_run`.
+        program: The program that they are of.
+
     Raises:
-        ArtefactError: If the folder lacks the fine-tuning.
+        ArtefactError: If the fine-tuning is found neither in the run nor beside the program.
     """
     record = {
         "origin": "measured",
@@ -128,15 +137,22 @@ def write_record(path: Path, folder: Path, run: LoadedRun, facts: dict[str, Any]
         "environment": environment(),
         "journal": read_journal(folder),
     }
-    if facts.get("fine_tuned"):
-        tuned = folder / f"qaft-{facts['arithmetic']}"
-        if not (tuned / RECIPE).exists():
-            raise ArtefactError(
-                str(tuned / RECIPE),
-                expected="the recipe of the fine-tuning that the program came from",
-                got="no such file",
-                fix="Bring that folder back; the figures are correct without it.",
-            )
-        recipe = json.loads((tuned / RECIPE).read_text("utf-8"))
-        record["fine_tuning"] = {"recipe": recipe, "journal": read_journal(tuned)}
+    if program is not None and facts["fine_tuned"]:
+        record["fine_tuning"] = _fine_tuning(program, folder)
     write_atomically(path, (json.dumps(record, indent=1) + "\n").encode())
+
+
+def _fine_tuning(program: Path, run: Path) -> dict[str, Any]:
+    """Recipe and journal of the folder in which a program was fine-tuned: the recipe tells."""
+    facts = load(program).metadata.provenance
+    wanted = noted_recipe(str(facts["qaft"]), str(program))
+    found = sorted({*program.parent.glob(f"*/{RECIPE}"), *run.glob(f"*/{RECIPE}")})
+    for path in found:
+        if noted_recipe(path.read_text("utf-8"), str(path)) == wanted:
+            return {"recipe": wanted, "journal": read_journal(path.parent)}
+    raise ArtefactError(
+        str(program.with_suffix("") / RECIPE),
+        expected="the recipe of the fine-tuning that the program came from",
+        got="another one" if found else "no such file",
+        fix="Bring that folder back; the figures are correct without it.",
+    )

@@ -3,9 +3,10 @@
 Beside the accuracy of a configuration stands where it loses precision: the signal-to-noise ratio
 of its scores, and the node that adds most to the noise.
 
-Each finished configuration is one line of a JSON lines file. A configuration found there is not
-computed again, so a sweep that was stopped goes on where it stopped. A line belongs to its network,
-its profile, its sequences and its options; other lines are left alone.
+Each finished configuration is one line of a JSON lines file. A program whose line is there is not
+streamed again, so a sweep that was stopped goes on where it stopped. A line belongs to its network,
+its profile, its sequences and its options; other lines are left alone. It holds the digest of its
+program: where this version makes another one, the line is out of date, and a new one follows.
 """
 
 from __future__ import annotations
@@ -135,9 +136,9 @@ def run_sweep(
     study = _Study(run, split, sweep)
     rows = []
     for arithmetic in sweep.configurations():
-        row = done.get(arithmetic.name)
-        if row is None:
-            row = {"key": key, "name": arithmetic.name} | study.measure(arithmetic)
+        kept = done.get(arithmetic.name, {})
+        row = {"key": key, "name": arithmetic.name} | study.measure(arithmetic, kept)
+        if row != kept:
             _append(journal, row)
             say(f"{row['name']}: {_shown(row)}")
         rows.append({name: value for name, value in row.items() if name != "key"})
@@ -216,14 +217,14 @@ class _Study:
         self._float: Any = None
         self._ranges: dict[tuple[int, int] | None, NetworkRange] = {}
 
-    def measure(self, arithmetic: Arithmetic) -> dict[str, Any]:
-        """One configuration; one that has no program says why."""
+    def measure(self, arithmetic: Arithmetic, kept: dict[str, Any]) -> dict[str, Any]:
+        """One configuration: as kept, if of the same program; one without program says why."""
         widths = {axis: getattr(arithmetic, axis) for axis in AXES}
-        if self._float is None:
-            normalization = self._run.dataset.normalization
-            self._float = evaluate(self._folded, self._split, normalization).logits
         try:
-            return widths | self._figures(*self._program(arithmetic))
+            scales, program = self._program(arithmetic)
+            if kept.get("program") == program.digest:
+                return kept
+            return widths | {"program": program.digest} | self._figures(scales, program)
         except Ns4dError as error:
             return widths | {"error": str(error)}
 
@@ -242,6 +243,9 @@ class _Study:
         return self._ranges[key]
 
     def _figures(self, scales: Scales, program: Program) -> dict[str, Any]:
+        if self._float is None:
+            normalization = self._run.dataset.normalization
+            self._float = evaluate(self._folded, self._split, normalization).logits
         scores = stream_split(program, self._split)
         counts = compare(self._float, scores, self._split)
         few = self._split.select(np.arange(min(EXAMINED, len(self._split))))

@@ -32,6 +32,13 @@ Certified = Annotated[
     ),
 ]
 ObserverName = Annotated[str, typer.Option(help="What scales must cover: max, percentile, mse.")]
+QuantizedFile = Annotated[
+    Path | None,
+    typer.Option(
+        help="Program file [RUN/PROFILE.ns4d, with --qaft RUN/qaft-PROFILE.ns4d]; "
+        "a fine-tuning works in the folder of that name without .ns4d."
+    ),
+]
 ReportPage = Annotated[Path | None, typer.Option(help="Compare nodes in an HTML page here.")]
 ProgramFile = Annotated[
     Path, typer.Argument(help="A .ns4d file, or a name that `ns4d models` lists.")

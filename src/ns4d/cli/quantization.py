@@ -22,6 +22,7 @@ from ns4d.cli.options import (
     KeepB,
     ObserverName,
     Profile,
+    QuantizedFile,
     ReportPage,
     Threads,
     device_of,
@@ -57,7 +58,7 @@ def quantize(
     observer: ObserverName = "max",
     sequences: Annotated[int, typer.Option(min=1, help="Calibration sequences.")] = 64,
     report: ReportPage = None,
-    out: Annotated[Path | None, typer.Option(help="Program file [RUN/PROFILE.ns4d].")] = None,
+    out: QuantizedFile = None,
     data_dir: DataDir = None,
     device: Annotated[str, typer.Option(help="Where --qaft computes: cpu, cuda, or auto")] = "cpu",
     threads: Threads = 0,
@@ -67,17 +68,16 @@ def quantize(
     from ns4d.bench.runs import load_run
     from ns4d.program import save
 
-    _require_method(ptq, qaft, report)
+    _require_method(ptq, qaft, report, out)
     arithmetic = _with_widths(profile, weight_bits, coefficient_bits, message_bits, state_bits)
     options = quantize_options(keep_b, certified, observer)
+    path = out or run / f"{'qaft-' if qaft else ''}{arithmetic.name}.ns4d"
     where, loaded = device_of(device, threads), load_run(run, data_dir)
     if qaft is None:
         program, facts = _ptq(loaded, arithmetic, options, sequences, report, as_json)
-        name = arithmetic.name
     else:
-        program, facts = _qaft(run, loaded, arithmetic, options, qaft, sequences, where)
-        name = f"qaft-{arithmetic.name}"
-    path = out or run / f"{name}.ns4d"
+        folder = path.with_suffix("")  # each program's own
+        program, facts = _qaft(folder, loaded, arithmetic, options, qaft, sequences, where)
     save(program, path)
     file = {"program": str(path), "bytes": path.stat().st_size, "digest": program.digest}
     print_facts(file | facts, as_json)
@@ -131,7 +131,7 @@ def _with_widths(profile: str, *bits: int | None) -> Any:
     return with_widths(profile_of(profile), *bits)
 
 
-def _require_method(ptq: bool, qaft: int | None, report: Path | None) -> None:
+def _require_method(ptq: bool, qaft: int | None, report: Path | None, out: Path | None) -> None:
     if ptq == (qaft is not None):
         got = "two" if ptq else "none"
         fix = "Add --ptq or --qaft EPOCHS."
@@ -139,6 +139,9 @@ def _require_method(ptq: bool, qaft: int | None, report: Path | None) -> None:
     if report is not None and not ptq:
         fix = "Leave it out, or add --ptq."
         raise ConfigError("--report", expected="--ptq", got="--qaft", fix=fix)
+    if not ptq and out is not None and out.suffix != ".ns4d":
+        fix = "Its name without the suffix is the folder of the fine-tuning."
+        raise ConfigError("--out", expected="a name ending in .ns4d", got=str(out), fix=fix)
 
 
 def _ptq(
@@ -166,7 +169,7 @@ def _ptq(
 
 
 def _qaft(
-    run: Path,
+    folder: Path,
     loaded: LoadedRun,
     arithmetic: Arithmetic,
     options: Options,
@@ -176,4 +179,4 @@ def _qaft(
 ) -> tuple[Program, dict[str, Any]]:
     from ns4d.bench.fine_tune import fine_tune_run
 
-    return fine_tune_run(run, loaded, arithmetic, epochs, sequences, where, options)
+    return fine_tune_run(folder, loaded, arithmetic, epochs, sequences, where, options)

@@ -149,7 +149,7 @@ def evaluate(
     facts = evaluate_run(loaded, program, progress=counter("streamed"))
     print_facts(facts, as_json)  # first: a record that cannot be written loses no figure
     if record is not None:
-        write_record(record, run, loaded, facts)
+        write_record(record, run, loaded, facts, program)
 
 
 @app.command()

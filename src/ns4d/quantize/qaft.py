@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from ns4d.data import Dataset
 from ns4d.engines import Engine
-from ns4d.errors import ConfigError
+from ns4d.errors import ArtefactError, ConfigError
 from ns4d.model import Network
 from ns4d.program import Program
 from ns4d.quantize.fold import fold_batch_norm
@@ -126,15 +126,14 @@ def claim_folder(folder: Path, recipe: QaftRecipe) -> None:
 
     Raises:
         ConfigError: If it holds a fine-tuning with another recipe.
+        ArtefactError: If what it holds of one cannot be read.
     """
     path, plain = folder / RECIPE, recipe.plain()
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(path, (json.dumps(plain, indent=1) + "\n").encode())
         return
-    found = json.loads(path.read_text("utf-8"))
-    # A setting that is younger than the folder had its default there.
-    found["training"] = to_plain(from_plain(Recipe, found["training"]))
+    found = noted_recipe(path.read_text("utf-8"), str(path))
     if found != plain:
         before = dict(flatten(found))
         names = [name for name, value in flatten(plain) if before.get(name) != value]
@@ -144,6 +143,28 @@ def claim_folder(folder: Path, recipe: QaftRecipe) -> None:
             got=f"one with another {', '.join(names)}",
             fix="Choose another --out, or repeat the first command to go on with that run.",
         )
+
+
+def noted_recipe(text: str, where: str) -> dict[str, Any]:
+    """The recipe that a folder or a program notes; settings younger than the note as defaults.
+
+    Args:
+        text: From `QaftRecipe.plain`, as JSON.
+        where: Its place, for errors.
+
+    Raises:
+        ArtefactError: If the text is none.
+    """
+    try:
+        plain = json.loads(text)
+        return plain | {"training": to_plain(from_plain(Recipe, plain["training"]))}
+    except (ValueError, TypeError, KeyError, ConfigError) as error:
+        raise ArtefactError(
+            where,
+            expected="the recipe of a fine-tuning, in JSON",
+            got=str(error),
+            fix="Bring the file back, or fine-tune anew with another --out.",
+        ) from error
 
 
 def _require_origin(network: Network, recipe: QaftRecipe) -> None:

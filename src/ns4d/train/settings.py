@@ -80,6 +80,9 @@ def _restore(kind: Any, value: Any, where: str) -> Any:
 def override(settings: T, assignments: Iterable[str]) -> T:
     """Replace single values, named by their path.
 
+    Only what all assignments make together is checked, so their order says nothing, unless two
+    name the same value: the last one counts.
+
     Args:
         settings: A frozen dataclass, possibly nested.
         assignments: Strings "a.b=value".
@@ -92,6 +95,7 @@ def override(settings: T, assignments: Iterable[str]) -> T:
             field cannot take.
     """
     names = _paths(type(settings))
+    changes: dict[str, Any] = {}
     for assignment in assignments:
         path, equals, text = assignment.partition("=")
         if not equals:
@@ -102,8 +106,12 @@ def override(settings: T, assignments: Iterable[str]) -> T:
                 fix=f"Valid names: {', '.join(names)}.",
             )
         _require_single(path, names)
-        settings = _replace(settings, path.split("."), text, f"override {path}")
-    return settings
+        *groups, name = path.split(".")
+        place, kind = changes, type(settings)
+        for group in groups:
+            place, kind = place.setdefault(group, {}), _field_types(kind)[group]
+        place[name] = _parse(_field_types(kind)[name], text, f"override {path}")
+    return _replace(settings, changes)
 
 
 def _require_single(path: str, names: Sequence[str]) -> None:
@@ -127,11 +135,12 @@ def _nearest_path(path: str, names: Sequence[str]) -> str:
     return f"Did you mean {found[0]!r}?" if found else f"Valid names: {', '.join(names)}."
 
 
-def _replace(settings: Any, path: Sequence[str], text: str, where: str) -> Any:
-    name, *rest = path
-    current, kind = getattr(settings, name), _field_types(type(settings))[name]
-    value = _replace(current, rest, text, where) if rest else _parse(kind, text, where)
-    return dataclasses.replace(settings, **{name: value})
+def _replace(settings: Any, changes: Mapping[str, Any]) -> Any:
+    values = {
+        name: _replace(getattr(settings, name), value) if isinstance(value, dict) else value
+        for name, value in changes.items()
+    }
+    return dataclasses.replace(settings, **values)
 
 
 def _parse(kind: Any, text: str, where: str) -> Any:
