@@ -191,6 +191,7 @@ def test_your_own_sequences_train(tmp_path: Path, capsys: pytest.CaptureFixture[
             "weight_bits: expected an integer",
         ),
         (("quantize", "nowhere", "--ptq"), "expected an ns4d checkpoint"),
+        (("quantize", "nowhere", "--ptq", "--rate", "1"), "--rate: expected --qaft, got --ptq"),
         (("quantize", "nowhere", "--qaft", "1", "--out", "tuned"), "expected a name ending in"),
         (("quantize", "nowhere", "--ptq", "--profile", "w"), "--profile: expected one of loihi2"),
         (("evaluate", "nowhere"), "expected an ns4d checkpoint, version ., got No such file"),

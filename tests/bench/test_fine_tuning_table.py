@@ -23,7 +23,7 @@ from ns4d.numerics import LOIHI2, WIDE, Arithmetic
 from ns4d.program import save
 from ns4d.quantize import Options
 from ns4d.quantize.qaft import QaftResult, quantization_aware_fine_tune
-from ns4d.quantize.qaft_recipe import QaftRecipe, qaft_recipe
+from ns4d.quantize.qaft_recipe import RATE, QaftRecipe, qaft_recipe
 from ns4d.quantize.widths import with_widths
 from ns4d.train import Augmentation, Recipe, load_network, train
 from train.tiny import STEPS_PER_EPOCH, tiny_dataset, tiny_recipe
@@ -90,6 +90,7 @@ def test_without_records_the_document_says_so(tmp_path: Path) -> None:
     assert to_markdown(TABLES["fine-tuning"](tmp_path)) == "No record yet.\n"
 
 
+@pytest.mark.parametrize("rate", [RATE, 3e-4])
 @pytest.mark.parametrize("base", [LOIHI2, WIDE], ids=lambda base: base.name)
 @pytest.mark.parametrize(
     "options",
@@ -100,22 +101,25 @@ def test_without_records_the_document_says_so(tmp_path: Path) -> None:
     ],
 )
 def test_a_command_gives_back_its_recipe(
-    base: Arithmetic, options: Options, monkeypatch: pytest.MonkeyPatch
+    base: Arithmetic, options: Options, rate: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    network = Network(tiny_recipe().model)
     arithmetic = with_widths(base, weight_bits=5, state_bits=20)
-    recipe = replace(recipe_of(Network(tiny_recipe().model), arithmetic, options), sequences=9)
-    asked: list[tuple] = []
+    recipe = qaft_recipe(
+        network, tiny_recipe(), arithmetic, 2, options=options, sequences=9, rate=rate
+    )
+    asked: list[QaftRecipe] = []
 
-    def fine_tune(run: Path, loaded: object, *rest: Any) -> None:
-        asked.append(rest)
+    def fine_tune(folder: Path, loaded: object, recipe: QaftRecipe, device: object) -> None:
+        asked.append(recipe)
         raise typer.Exit(0)
 
     monkeypatch.setattr("ns4d.bench.fine_tune.fine_tune_run", fine_tune)
-    monkeypatch.setattr("ns4d.bench.runs.load_run", lambda *_: None)
+    run = LoadedRun(network, tiny_recipe(), tiny_dataset())
+    monkeypatch.setattr("ns4d.bench.runs.load_run", lambda *_: run)
     words = shlex.split(command(recipe.plain()))[1:]
     assert CliRunner().invoke(app, words).exit_code == 0
-    ((found, epochs, sequences, _, chosen),) = asked
-    assert (found, epochs, sequences, chosen) == (arithmetic, 2, 9, options)
+    assert asked == [recipe]
 
 
 def test_a_profile_of_ones_own_is_named_as_a_file() -> None:

@@ -14,15 +14,15 @@ import torch
 from ns4d.bench.reproduce import retrain
 from ns4d.bench.runs import load_run
 from ns4d.numerics import LOIHI2
-from ns4d.program import load, save
+from ns4d.program import load
 from ns4d.quantize import post_training_quantize
 from ns4d.quantize.qaft_recipe import qaft_recipe
 from ns4d.train.checkpoint import BEST, load_selected
 from ns4d.train.origins import START, TEACHER, copy_selected
 from ns4d.train.recipe import Recipe
-from ns4d.train.settings import from_plain, to_plain
+from ns4d.train.settings import from_plain
 from ns4d.zoo import Entry, find
-from ns4d.zoo.shelf import CARD
+from ns4d.zoo.shelf import CARD, QAFT
 from train.runs import latest
 
 CPU = torch.device("cpu")
@@ -30,7 +30,8 @@ CPU = torch.device("cpu")
 
 def shortened(folder: Path, **changes: Any) -> Entry:
     """The smallest model with a card that asks for one epoch."""
-    shutil.copytree(find("digits-mini").folder, folder)
+    ours = find("digits-mini").folder
+    shutil.copytree(ours, folder, ignore=shutil.ignore_patterns(QAFT))
     plain = json.loads((folder / CARD).read_text("utf-8"))
     plain["recipe"]["schedule"]["epochs"] = 1
     (folder / CARD).write_text(json.dumps(plain | changes), "utf-8")
@@ -120,13 +121,22 @@ def test_a_chain_of_beginnings_is_trained_from_its_end(again, tmp_path):
 
 
 def test_a_fine_tuned_model_is_fine_tuned_again(again, tmp_path):
+    """From the network that its plain model was trained to, by every number of its card."""
     made, folder = again
     run = load_run(made.folder)
-    recipe = qaft_recipe(run.network, run.recipe, LOIHI2, 1, sequences=16)
-    entry = shortened(tmp_path / "card", fine_tuned=True, fine_tuning=to_plain(recipe))
-    save(load(made.program), entry.program)
-    shutil.copytree(folder / "shelf" / "runs", tmp_path / "shelf" / "runs")
+    recipe = qaft_recipe(
+        run.network, run.recipe, LOIHI2, 1, sequences=16, distillation=0.5, rate=1e-3
+    )
+    plain = shortened(tmp_path / "card")
+    entry = replace(plain, fine_tuned=True)
+    shutil.copytree(plain.folder, entry.place, ignore=shutil.ignore_patterns(QAFT))
+    card = json.loads((entry.place / CARD).read_text("utf-8"))
+    changes = {"fine_tuned": True, "fine_tuning": recipe.plain()}
+    (entry.place / CARD).write_text(json.dumps(card | changes), "utf-8")
+    shutil.copytree(folder / "shelf", tmp_path / "shelf")
     tuned = retrain(entry, tmp_path / "shelf", None, CPU)
+    assert tuned == Entry("digits-mini", tmp_path / "shelf" / "digits-mini", fine_tuned=True)
     assert tuned.card.fine_tuned
-    assert tuned.card.fine_tuning["sequences"] == 16
+    assert dict(tuned.card.fine_tuning) == recipe.plain()
     assert "qaft" in load(tuned.program).metadata.provenance
+    assert load(replace(tuned, fine_tuned=False).program) == load(made.program)

@@ -47,7 +47,13 @@ def test_a_card_says_what_the_program_is(entry):
     assert card.states == sum(node.a_re.size for node in program.recurrent)
     may_saturate = sum(proved.may_saturate for proved in program.ranges)
     assert card.states - card.states_proved == may_saturate
-    assert card.fine_tuned == ("qaft" in program.metadata.provenance) == bool(card.fine_tuning)
+    assert program.metadata.provenance["network"] == load_selected(entry.folder).digest
+    assert (
+        card.fine_tuned
+        == entry.fine_tuned
+        == ("qaft" in program.metadata.provenance)
+        == bool(card.fine_tuning)
+    )
     assert card.seed == program.metadata.provenance["seed"] == card.recipe["seed"]
     assert 0.1 < card.integer_accuracy <= 1
     assert card.fall_through["token_s"] > 0 < card.pipelined["sample_j"]

@@ -8,39 +8,25 @@ from typing import Any
 import torch
 
 from ns4d.bench.runs import LoadedRun
-from ns4d.numerics import Arithmetic
 from ns4d.program import Program
-from ns4d.quantize.options import Options
 from ns4d.quantize.qaft import quantization_aware_fine_tune
-from ns4d.quantize.qaft_recipe import qaft_recipe
+from ns4d.quantize.qaft_recipe import QaftRecipe
 
 
 def fine_tune_run(
-    folder: Path,
-    loaded: LoadedRun,
-    arithmetic: Arithmetic,
-    epochs: int,
-    sequences: int,
-    device: torch.device,
-    options: Options | None = None,
+    folder: Path, loaded: LoadedRun, recipe: QaftRecipe, device: torch.device
 ) -> tuple[Program, dict[str, Any]]:
     """Fine-tune in a folder, or go on with what stopped there.
 
     Args:
         folder: Where the fine-tuning is written.
         loaded: The run that it starts from.
-        arithmetic: Widths and roundings of the program.
-        epochs: Passes over the training part.
-        sequences: How many sequences calibrate the scales.
+        recipe: What to do.
         device: Where to compute.
-        options: How scales are chosen; the defaults if None.
 
     Returns:
         The selected program, and its figures: all accuracies are those on the validation part.
     """
-    recipe = qaft_recipe(
-        *(loaded.network, loaded.recipe, arithmetic, epochs), options=options, sequences=sequences
-    )
     result = quantization_aware_fine_tune(
         loaded.network, loaded.dataset, recipe, folder, device=device
     )

@@ -14,6 +14,7 @@ from ns4d.bench.tables import Table, percent
 from ns4d.bench.trainings_table import switched_on
 from ns4d.numerics import LOIHI2, PROFILES
 from ns4d.quantize import OBSERVERS, Options
+from ns4d.quantize.qaft_recipe import RATE
 from ns4d.train.journal import epochs_of
 
 # What in the text of `Options` departs from the command's defaults -> how the command says it.
@@ -86,7 +87,8 @@ def command(recipe: Mapping[str, Any]) -> str:
         recipe: From `QaftRecipe.plain`.
     """
     arithmetic, epochs = recipe["arithmetic"], recipe["training"]["schedule"]["epochs"]
-    words = ["ns4d quantize RUN", f"--qaft {epochs}"]
+    words, rate = ["ns4d quantize RUN", f"--qaft {epochs}"], recipe["training"]["optimizer"]["rate"]
+    words += [] if rate == RATE else [f"--rate {rate:g}"]
     # A profile with other widths is named after the one that it comes from.
     base = PROFILES.get(arithmetic["name"].partition("-")[0])
     if base is None:

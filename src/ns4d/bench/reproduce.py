@@ -22,6 +22,7 @@ from ns4d.data import load_task
 from ns4d.errors import ConfigError
 from ns4d.program import Program, load, save
 from ns4d.quantize import post_training_quantize
+from ns4d.quantize.qaft_recipe import qaft_recipe
 from ns4d.storage import write_atomically
 from ns4d.train import train
 from ns4d.train.checkpoint import BEST, load_checkpoint, load_selected
@@ -29,6 +30,7 @@ from ns4d.train.origins import ORIGINS, START, TEACHER
 from ns4d.train.recipe import Recipe
 from ns4d.train.settings import from_plain
 from ns4d.zoo import Entry, find, names
+from ns4d.zoo.shelf import QAFT
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +95,7 @@ def reproduce_all(
         write_atomically(out / f"{entry.name}.json", text.encode())
     made = tables(records)
     page, markdown = out / "report.html", out / "results.md"
-    write_report(report(records, {entry.name: entry.folder for entry in entries}), page)
+    write_report(report(records, {entry.network: entry.folder for entry in entries}), page)
     text = "\n".join(f"## {table.title}\n\n{to_markdown(table)}" for table in made)
     write_atomically(markdown, text.encode())
     return Done(records, made, page, markdown)
@@ -103,20 +105,20 @@ def retrain(entry: Entry, shelf: Path, data_dir: Path | None, device: torch.devi
     """Make a model again from nothing but its card: train, quantize, evaluate, shelve.
 
     Args:
-        entry: The shipped model.
+        entry: The shipped model; a fine-tuned one after that of its network.
         shelf: Where the new one goes, its run below `runs`; a training found there goes on.
         data_dir: As in `ns4d.data.load_task`.
         device: Where to train.
     """
-    folder = shelf / "runs" / entry.name
+    folder = shelf / "runs" / entry.network
     recipe = from_plain(Recipe, entry.card.recipe)
     _train_stages(recipe, entry.folder, folder, data_dir, device)
     run = load_run(folder, data_dir)
     program = _quantized(entry, folder, run, device)
-    path, record = folder / "program.ns4d", folder / "record.json"
+    path, record = folder / f"{entry.name}.ns4d", folder / f"{entry.name}.json"
     save(program, path)
     write_record(record, folder, run, evaluate_run(run, path), path)
-    return Entry(entry.name, shelve(entry.name, folder, path, record, shelf, data_dir))
+    return shelve(entry.network, folder, path, record, shelf, data_dir)
 
 
 def _train_stages(
@@ -142,8 +144,14 @@ def _quantized(entry: Entry, folder: Path, run: LoadedRun, device: torch.device)
         origin = provenance(run.network, run.recipe)
         return post_training_quantize(run.network, run.dataset, arithmetic, provenance=origin)
     tuning = entry.card.fine_tuning
-    epochs = tuning["training"]["schedule"]["epochs"]
-    program, _ = fine_tune_run(
-        *(folder / "qaft", run, arithmetic, epochs, tuning["sequences"], device)
+    training = tuning["training"]
+    recipe = qaft_recipe(
+        run.network,
+        run.recipe,
+        arithmetic,
+        training["schedule"]["epochs"],
+        sequences=tuning["sequences"],
+        distillation=tuning["distillation"],
+        rate=training["optimizer"]["rate"],
     )
-    return program
+    return fine_tune_run(folder / QAFT, run, recipe, device)[0]

@@ -2,11 +2,14 @@
 
     python -m ns4d.bench.shelve NAME RUN PROGRAM RECORD
 
-RECORD is what `ns4d evaluate RUN --program PROGRAM --record RECORD` wrote, on the whole test part.
+A fine-tuned PROGRAM joins the model NAME of its network, as NAME-qaft. RECORD is what
+`ns4d evaluate RUN --program PROGRAM --record RECORD` wrote, on the whole test part.
 """
 
 from __future__ import annotations
 
+import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,10 +22,11 @@ from ns4d.loihi2.mode import Mode
 from ns4d.program import Program, load
 from ns4d.storage import write_atomically
 from ns4d.train.checkpoint import BEST, load_selected
+from ns4d.train.journal import NAME as JOURNAL
 from ns4d.train.journal import epochs_of
 from ns4d.train.origins import copy_selected
-from ns4d.zoo import Card
-from ns4d.zoo.shelf import CARD, PROGRAM, SHELF
+from ns4d.zoo import Card, Entry
+from ns4d.zoo.shelf import CARD, QAFT, SHELF
 
 
 def shelve(
@@ -32,11 +36,11 @@ def shelve(
     record: Path,
     shelf: Path = SHELF,
     data_dir: Path | None = None,
-) -> Path:
+) -> Entry:
     """Copy a program with its network and journal; write the card.
 
     Args:
-        name: What `ns4d.load` will take.
+        name: What `ns4d.load` will take, but for the ending of a fine-tuned one.
         run: Folder of the run that the program was made from.
         program: The `.ns4d` file.
         record: Of its evaluation on the whole test part.
@@ -44,19 +48,33 @@ def shelve(
         data_dir: As in `ns4d.data.load_task`: the modelled figures are those of a test sequence.
 
     Returns:
-        The model's folder.
+        The model.
 
     Raises:
-        DataError: The record is that of another program, or of less than the test part.
+        DataError: The record is that of another program, or of less than the test part; or the
+            network is not that of the model which a fine-tuned program would join.
+        ArtefactError: There is no such model.
     """
-    loaded = load(program)
-    card = card_of(loaded, run, read_record(record), data_dir)
-    folder = shelf / name
-    folder.mkdir(parents=True, exist_ok=True)
-    copy_selected(run / BEST, folder)
-    write_atomically(folder / PROGRAM, program.read_bytes())
-    write_atomically(folder / CARD, card.to_json().encode())
-    return folder
+    found = read_record(record)
+    card = card_of(load(program), run, found, data_dir)
+    entry = Entry(name, shelf / name, card.fine_tuned)
+    if entry.fine_tuned:
+        kept, ours = load_selected(entry.folder), load_selected(run)
+        _require(f"network of {name}", kept.digest, ours.digest)
+        _write_journal(entry.place, found["fine_tuning"]["journal"])
+    else:
+        entry.folder.mkdir(parents=True, exist_ok=True)
+        copy_selected(run / BEST, entry.folder)
+        shutil.rmtree(entry.folder / QAFT, ignore_errors=True)  # it had the network before
+    write_atomically(entry.program, program.read_bytes())
+    write_atomically(entry.place / CARD, card.to_json().encode())
+    return entry
+
+
+def _write_journal(folder: Path, lines: list[dict[str, Any]]) -> None:
+    folder.mkdir(exist_ok=True)
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    write_atomically(folder / JOURNAL, text.encode())
 
 
 def card_of(program: Program, run: Path, record: dict[str, Any], data_dir: Path | None) -> Card:
@@ -105,4 +123,4 @@ def _require(what: str, wanted: object, got: object) -> None:
 
 
 if __name__ == "__main__":
-    print(shelve(sys.argv[1], *map(Path, sys.argv[2:5])))
+    print(shelve(sys.argv[1], *map(Path, sys.argv[2:5])).place)

@@ -48,6 +48,9 @@ def quantize(
     qaft: Annotated[
         int | None, typer.Option(min=1, metavar="EPOCHS", help="Fine-tune with the integers.")
     ] = None,
+    rate: Annotated[
+        float | None, typer.Option(help="Peak learning rate of --qaft [0.002].")
+    ] = None,
     profile: Profile = "loihi2",
     weight_bits: Bits = None,
     coefficient_bits: Bits = None,
@@ -68,7 +71,7 @@ def quantize(
     from ns4d.bench.runs import load_run
     from ns4d.program import save
 
-    _require_method(ptq, qaft, report, out)
+    _require_method(ptq, qaft, report, out, rate)
     arithmetic = _with_widths(profile, weight_bits, coefficient_bits, message_bits, state_bits)
     options = quantize_options(keep_b, certified, observer)
     path = out or run / f"{'qaft-' if qaft else ''}{arithmetic.name}.ns4d"
@@ -76,8 +79,8 @@ def quantize(
     if qaft is None:
         program, facts = _ptq(loaded, arithmetic, options, sequences, report, as_json)
     else:
-        folder = path.with_suffix("")  # each program's own
-        program, facts = _qaft(folder, loaded, arithmetic, options, qaft, sequences, where)
+        settings = {"options": options, "sequences": sequences, "rate": rate}
+        program, facts = _qaft(path, loaded, where, arithmetic, qaft, settings)
     save(program, path)
     file = {"program": str(path), "bytes": path.stat().st_size, "digest": program.digest}
     print_facts(file | facts, as_json)
@@ -131,7 +134,9 @@ def _with_widths(profile: str, *bits: int | None) -> Any:
     return with_widths(profile_of(profile), *bits)
 
 
-def _require_method(ptq: bool, qaft: int | None, report: Path | None, out: Path | None) -> None:
+def _require_method(
+    ptq: bool, qaft: int | None, report: Path | None, out: Path | None, rate: float | None
+) -> None:
     if ptq == (qaft is not None):
         got = "two" if ptq else "none"
         fix = "Add --ptq or --qaft EPOCHS."
@@ -139,6 +144,9 @@ def _require_method(ptq: bool, qaft: int | None, report: Path | None, out: Path 
     if report is not None and not ptq:
         fix = "Leave it out, or add --ptq."
         raise ConfigError("--report", expected="--ptq", got="--qaft", fix=fix)
+    if rate is not None and ptq:
+        fix = "Leave it out: nothing is learnt."
+        raise ConfigError("--rate", expected="--qaft", got="--ptq", fix=fix)
     if not ptq and out is not None and out.suffix != ".ns4d":
         fix = "Its name without the suffix is the folder of the fine-tuning."
         raise ConfigError("--out", expected="a name ending in .ns4d", got=str(out), fix=fix)
@@ -169,14 +177,16 @@ def _ptq(
 
 
 def _qaft(
-    folder: Path,
+    path: Path,
     loaded: LoadedRun,
-    arithmetic: Arithmetic,
-    options: Options,
-    epochs: int,
-    sequences: int,
     where: torch.device,
+    arithmetic: Arithmetic,
+    epochs: int,
+    settings: dict[str, Any],
 ) -> tuple[Program, dict[str, Any]]:
     from ns4d.bench.fine_tune import fine_tune_run
+    from ns4d.quantize.qaft_recipe import qaft_recipe
 
-    return fine_tune_run(folder, loaded, arithmetic, epochs, sequences, where, options)
+    given = {name: value for name, value in settings.items() if value is not None}
+    recipe = qaft_recipe(loaded.network, loaded.recipe, arithmetic, epochs, **given)
+    return fine_tune_run(path.with_suffix(""), loaded, recipe, where)

@@ -14,6 +14,8 @@ from ns4d.train import Optimizer, Recipe, Schedule
 from ns4d.train.checkpoint import network_digest
 from ns4d.train.settings import to_plain
 
+RATE = 2e-3  # gives back in one epoch most of what few bits took
+
 
 @dataclass(frozen=True)
 class QaftRecipe:
@@ -68,6 +70,7 @@ def qaft_recipe(
     options: Options | None = None,
     sequences: int = 64,
     distillation: float = 1.0,
+    rate: float = RATE,
 ) -> QaftRecipe:
     """The recipe that `ns4d quantize --qaft` takes for a network.
 
@@ -77,11 +80,12 @@ def qaft_recipe(
         arithmetic: Widths and roundings of the program.
         epochs: Passes over the training part.
         options, sequences, distillation: As in `QaftRecipe`.
+        rate: Peak learning rate of the weights; the state-space parameters take 0.3 of it.
     """
     training = replace(
         trained,
         model=replace(network.config, norm=_folded(network.config.norm), dropout=0.0),
-        optimizer=Optimizer(rate=2e-3, ssm_rate=6e-4, decay=0.0, clip=1.0),
+        optimizer=Optimizer(rate=rate, ssm_rate=0.3 * rate, decay=0.0, clip=1.0),
         schedule=Schedule(epochs=epochs, warmup=0.02, final=0.0),
         batch=32,
         label_smoothing=0.0,

@@ -1,12 +1,13 @@
 """The models on the shelf; `load` takes a name or a path.
 
-    models/NAME/program.ns4d         the integer program
+    models/NAME/program.ns4d         the integer program, quantized after training
                 card.json            see `ns4d.zoo.card`
                 best.safetensors     the float network that it comes from
                 metrics.jsonl        the journal of its training
                 start/, teacher/     the runs of what it began with, what it learnt from
+                qaft/                the model NAME-qaft: program, card, journal of fine-tuning
 
-The last ones are what a finished run keeps, so a model's folder is a run to `ns4d evaluate`.
+A model's folder is a run to `ns4d evaluate`, which the fine-tuned program of its network shares.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from ns4d.program import load as load_file
 from ns4d.zoo.card import Card, read_card
 
 SHELF = Path(__file__).parent / "models"
-PROGRAM, CARD = "program.ns4d", "card.json"
+PROGRAM, CARD, QAFT = "program.ns4d", "card.json", "qaft"
 
 
 @dataclass(frozen=True)
@@ -28,17 +29,30 @@ class Entry:
     """One model.
 
     Args:
-        name: What `load` takes.
-        folder: Where its files are, a finished run.
+        network: Name of the model that has the network: what `load` takes, but for the ending
+            of the fine-tuned one.
+        folder: That one's folder, a finished run.
+        fine_tuned: Whether this is the program that QAFT made of the network.
     """
 
-    name: str
+    network: str
     folder: Path
+    fine_tuned: bool = False
+
+    @property
+    def name(self) -> str:
+        """What `load` takes."""
+        return f"{self.network}-{QAFT}" if self.fine_tuned else self.network
+
+    @property
+    def place(self) -> Path:
+        """The folder of its program and its card."""
+        return self.folder / QAFT if self.fine_tuned else self.folder
 
     @property
     def program(self) -> Path:
         """The integer program."""
-        return self.folder / PROGRAM
+        return self.place / PROGRAM
 
     @property
     def card(self) -> Card:
@@ -47,12 +61,12 @@ class Entry:
         Raises:
             ArtefactError: The card is damaged.
         """
-        return read_card(self.folder / CARD)
+        return read_card(self.place / CARD)
 
 
 def names() -> tuple[str, ...]:
     """The models that come with this version, in alphabetical order."""
-    return tuple(sorted(path.parent.name for path in SHELF.glob(f"*/{PROGRAM}")))
+    return tuple(sorted(_entries()))
 
 
 def find(name: str) -> Entry:
@@ -67,14 +81,21 @@ def find(name: str) -> Entry:
     Raises:
         ConfigError: No model of that name; the names are listed.
     """
-    if name not in names():
+    found = _entries().get(name)
+    if found is None:
         raise ConfigError(
             "model",
             expected=f"a .ns4d file, or one of {', '.join(names())}",
             got=repr(name),
             fix="Check the path, or choose a name; `ns4d models` describes them.",
         )
-    return Entry(name, SHELF / name)
+    return found
+
+
+def _entries() -> dict[str, Entry]:
+    folders = [path.parent for path in SHELF.glob(f"*/{PROGRAM}")]
+    found = [Entry(folder.name, folder, tuned) for folder in folders for tuned in (False, True)]
+    return {entry.name: entry for entry in found if entry.program.exists()}
 
 
 def load(model: str | Path) -> Program:
