@@ -28,12 +28,13 @@ def run(*arguments: str):
 def test_one_task_gives_its_records_and_files(tmp_path: Path):
     ran = run("--task", "digits", "--out", str(tmp_path), "--json")
     assert ran.exit_code == 0, ran.output
-    (record,) = json.loads(ran.stdout)
-    assert record["figures"]["integer_correct"] == find("digits-mini").card.integer_correct
+    records, models = json.loads(ran.stdout), ("digits-mini", "digits-mini-qaft")
+    for record, name in zip(records, models, strict=True):
+        assert record["figures"]["integer_correct"] == find(name).card.integer_correct
     written = {path.name for path in tmp_path.iterdir()}
-    assert written == {"digits-mini.json", "report.html", "results.md"}
+    assert written == {*(f"{name}.json" for name in models), "report.html", "results.md"}
     text = (tmp_path / "results.md").read_text("utf-8")
-    for table in tables([record]):
+    for table in tables(records):
         assert f"## {table.title}" in text
 
 

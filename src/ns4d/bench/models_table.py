@@ -18,7 +18,7 @@ def models_table(entries: Sequence[Entry]) -> Table:
         What the cards say; their accuracies are those on the whole test part.
     """
     columns = (
-        *("model", "task", "parameters", "profile"),
+        *("model", "parameters", "program"),
         *("float", "integer", "states proved", "cores"),
     )
     rows = []
@@ -27,7 +27,6 @@ def models_table(entries: Sequence[Entry]) -> Table:
         rows.append(
             (
                 entry.name,
-                card.task,
                 f"{card.parameters:,}",
                 card.quantized,
                 percent(card.float_accuracy),

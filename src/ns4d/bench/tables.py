@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table as RichTable
 
@@ -63,7 +64,8 @@ class Table:
 
 def print_table(table: Table, console: Console) -> None:
     """Show a table in the terminal, numbers to the right."""
-    shown = RichTable(title=f"{table.title} ({table.origin.value})", title_justify="left")
+    title = f"{table.title} ({table.origin.value})"
+    shown = RichTable(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0)
     # Folded, not cut, where the terminal is narrow; names, which one copies, stay whole.
     short = max((len(row[0]) for row in table.rows), default=0) <= LONGEST_NAME
     for index, column in enumerate(table.columns):

@@ -48,9 +48,7 @@ def quantize(
     qaft: Annotated[
         int | None, typer.Option(min=1, metavar="EPOCHS", help="Fine-tune with the integers.")
     ] = None,
-    rate: Annotated[
-        float | None, typer.Option(help="Peak learning rate of --qaft [0.002].")
-    ] = None,
+    rate: Annotated[float | None, typer.Option(help="Peak rate of --qaft [0.002].")] = None,
     profile: Profile = "loihi2",
     weight_bits: Bits = None,
     coefficient_bits: Bits = None,
