@@ -39,8 +39,10 @@ def test_a_record_belongs_to_its_files(path: Path) -> None:
     record, run = json.loads(path.read_text()), path.parent
     figures = record["figures"]
     network, recipe = load_network(run)
-    method = "qaft-" if figures.get("fine_tuned") else ""
-    program = ns4d.load(run / f"{method}{figures['arithmetic']}.ns4d")
+    name = path.stem.removeprefix("record").removeprefix("-") or "loihi2"
+    program = ns4d.load(run / f"{name}.ns4d")
+    assert program.arithmetic.name == figures["arithmetic"]
+    assert name.startswith("qaft-") == figures.get("fine_tuned", False)
     assert program.digest == figures["digest"]
     assert network.parameter_count == record["parameters"]
     assert recipe.task == program.metadata.task == figures["task"] == run.name.split("-")[0]

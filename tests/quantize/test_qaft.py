@@ -257,6 +257,14 @@ def test_other_data_are_refused(trained, tmp_path):
         tune(trained, recipe, tmp_path, fewer)
 
 
+def test_parameters_that_ran_away_are_named(trained, tmp_path):
+    """They have no integers: the error is that of a training, with its remedy."""
+    network, dataset = Network(tiny_model()).eval(), tiny_dataset()
+    recipe = qaft_recipe(network, tiny_recipe(), NARROW, 2, sequences=8, rate=1e9)
+    with pytest.raises(TrainingError, match=r"first in the .*Lower optimizer\.rate"):
+        tune(network, recipe, tmp_path, dataset)
+
+
 def test_a_loss_that_is_not_finite_stops_it(trained, tmp_path):
     recipe = recipe_of(trained, distillation=1e308)
     with pytest.raises(TrainingError, match="expected a finite loss and gradient"):

@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from ns4d.data import Dataset
 from ns4d.engines import Engine
-from ns4d.errors import ArtefactError, ConfigError
+from ns4d.errors import ArtefactError, ConfigError, RangeError
 from ns4d.model import Network
 from ns4d.program import Program
 from ns4d.quantize.fold import fold_batch_norm
@@ -281,7 +281,13 @@ class _Session:
         return answer(self.network, program, self.scales, u, lengths, self.engine)
 
     def _program(self, network: Network) -> Program:
-        return build_program(network, self.scales, self.recipe.arithmetic, self.dataset, {})
+        try:
+            return build_program(network, self.scales, self.recipe.arithmetic, self.dataset, {})
+        except RangeError as error:  # parameters that ran away have no integers
+            first = torch.zeros(1, dtype=torch.int64, device=self.device)
+            raw, _, _ = self.train_part.raw(first, self.hooks, torch.Generator())
+            tokens = self.train_part.normalize(raw)
+            raise non_finite_error(network, self.progress.step, tokens) from error
 
     def _accuracy(self, network: Network) -> float:
         held, program = self.dataset.validation, self._program(network)
