@@ -135,20 +135,22 @@ def test_fine_tuning(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(*command) == 1
     shown = capsys.readouterr()
     assert json.loads(shown.out.splitlines()[-1])["digest"] == program.digest
-    assert "expected the recipe of the fine-tuning" in shown.err
+    assert "expected the folder in which the program was fine-tuned" in shown.err
     assert record.read_bytes() == before
 
 
-def test_two_fine_tunings_of_one_run(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The folder of each is named as its program, and a record takes the one with its recipe."""
+def test_two_fine_tunings_of_one_run(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The folder of each is named as its program, and its record finds it."""
     widths = ("--weight-bits", "5", "--json")
     assert call("quantize", str(run), "--qaft", "1", *widths) == 0
     capsys.readouterr()
     assert call("quantize", str(run), "--qaft", "2", *widths) == 1
     assert "Choose another --out" in capsys.readouterr().err
-    longer = run / "longer.ns4d"
+    longer = tmp_path / "longer.ns4d"  # outside of the run
     assert call("quantize", str(run), "--qaft", "2", *widths, "--out", str(longer)) == 0
-    assert last_json(capsys)["fine-tuning"] == str(run / "longer")
+    assert last_json(capsys)["fine-tuning"] == str(tmp_path / "longer")
     for path, epochs in ((longer, 2), (run / "qaft-loihi2-w5.ns4d", 1)):
         record = path.with_suffix(".json")
         command = ("evaluate", str(run), "--program", str(path), "--record", str(record))
@@ -156,11 +158,20 @@ def test_two_fine_tunings_of_one_run(run: Path, capsys: pytest.CaptureFixture[st
         tuning = json.loads(record.read_text())["fine_tuning"]
         assert tuning["recipe"]["training"]["schedule"]["epochs"] == epochs
         assert [line["kind"] for line in tuning["journal"]] == ["start"] + epochs * ["epoch"]
-    capsys.readouterr()
-    shutil.rmtree(run / "longer")
-    assert call("evaluate", str(run), "--program", str(longer), "--record", str(run / "x")) == 1
-    assert "the program came from, got another one" in capsys.readouterr().err
-    assert not (run / "x").exists()
+
+
+def test_a_fine_tuning_has_a_folder_of_its_own(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path: path.read_bytes() for path in run.iterdir() if path.is_file()}
+    tune = ("quantize", str(run), "--qaft", "1", "--out")
+    assert call(*tune, str(run.with_suffix(".ns4d"))) == 1
+    assert "got another run" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in run.iterdir() if path.is_file()} == before
+    (tmp_path / "taken").write_text("a file")
+    assert call(*tune, str(tmp_path / "taken.ns4d")) == 1
+    assert "--out: expected a folder, got the file" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
 
 
 def test_your_own_sequences_train(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -192,7 +203,8 @@ def test_your_own_sequences_train(tmp_path: Path, capsys: pytest.CaptureFixture[
         ),
         (("quantize", "nowhere", "--ptq"), "expected an ns4d checkpoint"),
         (("quantize", "nowhere", "--ptq", "--rate", "1"), "--rate: expected --qaft, got --ptq"),
-        (("quantize", "nowhere", "--qaft", "1", "--out", "tuned"), "expected a name ending in"),
+        (("quantize", "nowhere", "--qaft", "1", "--out", "tuned"), "expected NAME.ns4d"),
+        (("quantize", "nowhere", "--qaft", "1", "--out", "..ns4d"), "expected NAME.ns4d"),
         (("quantize", "nowhere", "--ptq", "--profile", "w"), "--profile: expected one of loihi2"),
         (("evaluate", "nowhere"), "expected an ns4d checkpoint, version ., got No such file"),
         (("show", "nowhere.ns4d"), "nowhere.ns4d: expected a file, got nothing"),

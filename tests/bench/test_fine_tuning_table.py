@@ -90,7 +90,7 @@ def test_without_records_the_document_says_so(tmp_path: Path) -> None:
     assert to_markdown(TABLES["fine-tuning"](tmp_path)) == "No record yet.\n"
 
 
-@pytest.mark.parametrize("rate", [RATE, 3e-4])
+@pytest.mark.parametrize("rate", [RATE, 3e-4, 1 / 3000])
 @pytest.mark.parametrize("base", [LOIHI2, WIDE], ids=lambda base: base.name)
 @pytest.mark.parametrize(
     "options",

@@ -13,6 +13,7 @@ import torch
 
 from ns4d.bench.reproduce import retrain
 from ns4d.bench.runs import load_run
+from ns4d.errors import ConfigError
 from ns4d.numerics import LOIHI2
 from ns4d.program import load
 from ns4d.quantize import post_training_quantize
@@ -134,6 +135,11 @@ def test_a_fine_tuned_model_is_fine_tuned_again(again, tmp_path):
     changes = {"fine_tuned": True, "fine_tuning": recipe.plain()}
     (entry.place / CARD).write_text(json.dumps(card | changes), "utf-8")
     shutil.copytree(folder / "shelf", tmp_path / "shelf")
+    other = changes | {"fine_tuning": recipe.plain() | {"options": "Options(fold_b=False)"}}
+    (entry.place / CARD).write_text(json.dumps(card | other), "utf-8")
+    with pytest.raises(ConfigError, match=r"card of digits-mini-qaft: expected Options.*fold_b=F"):
+        retrain(entry, tmp_path / "shelf", None, CPU)
+    (entry.place / CARD).write_text(json.dumps(card | changes), "utf-8")
     tuned = retrain(entry, tmp_path / "shelf", None, CPU)
     assert tuned == Entry("digits-mini", tmp_path / "shelf" / "digits-mini", fine_tuned=True)
     assert tuned.card.fine_tuned

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ns4d.bench.shelve import card_of, shelve
-from ns4d.errors import ArtefactError, DataError
+from ns4d.errors import DataError
 from ns4d.program import load
 from ns4d.train.checkpoint import BEST
 from ns4d.train.journal import read_journal
@@ -45,26 +45,53 @@ def test_the_shelf_holds_what_this_makes(digits, tmp_path):
 
 
 def test_a_fine_tuned_program_joins_the_model_of_its_network(digits, tuned, tmp_path):
-    with pytest.raises(ArtefactError, match="expected an ns4d checkpoint"):
-        shelve("digits-mini", *tuned, tmp_path)
     plain = shelve("digits-mini", *digits, tmp_path)
     made = shelve("digits-mini", *tuned, tmp_path)
     assert (made.name, made.folder) == ("digits-mini-qaft", plain.folder)
-    assert made.card.fine_tuned
-    assert not plain.card.fine_tuned
     assert load(made.program) == load(tuned[1]) != load(plain.program)
     assert read_journal(made.place) == read_journal(tuned[1].with_suffix(""))
-    # A model shelved anew may have another network: the program of the old one goes.
+    shipped = find("digits-mini-qaft")
+    assert load(made.program) == load(shipped.program)
+    assert made.card.fine_tuning == shipped.card.fine_tuning
+    assert dict(made.card.fall_through) == pytest.approx(dict(shipped.card.fall_through))
+    assert dict(made.card.pipelined) == pytest.approx(dict(shipped.card.pipelined))
+    # It stays when its network is shelved again, as when the model of the chip has changed.
     shelve("digits-mini", *digits, tmp_path)
-    assert not made.program.exists()
+    assert load(made.program) == load(tuned[1])
 
 
-def test_a_fine_tuned_program_does_not_join_another_network(digits, tuned, tmp_path, repository):
-    folder = tmp_path / "digits-mini"
-    copy_selected(repository / "benchmarks/results/smnist" / BEST, folder)
-    with pytest.raises(DataError, match="network of digits-mini: expected"):
+def test_it_leaves_with_its_network(digits, tuned, tmp_path, repository, data_dir):
+    shelve("model", *digits, tmp_path)
+    made = shelve("model", *tuned, tmp_path)
+    other = repository / "benchmarks/results/smnist-seed-0"
+    arguments = (other, other / "loihi2.ns4d", other / "record.json")
+    shelve("model", *arguments, tmp_path, data_dir)
+    assert not made.place.exists()
+
+
+def test_a_fine_tuned_program_joins_no_other_model(digits, tuned, tmp_path, repository):
+    with pytest.raises(DataError, match=r"got no such model\. Put that network's own program"):
         shelve("digits-mini", *tuned, tmp_path)
-    assert not (folder / QAFT).exists()
+    shelve("digits-mini", *digits, tmp_path)
+    copy_selected(repository / "benchmarks/results/smnist" / BEST, tmp_path / "digits-mini")
+    with pytest.raises(DataError, match="model digits-mini: expected network"):
+        shelve("digits-mini", *tuned, tmp_path)
+    assert not (tmp_path / "digits-mini" / QAFT).exists()
+
+
+@pytest.mark.parametrize("kind", ["digits", "tuned"])
+def test_the_ending_of_fine_tuned_models_is_not_for_the_asking(kind, request, tmp_path):
+    with pytest.raises(DataError, match="expected no name in -qaft"):
+        shelve("digits-mini-qaft", *request.getfixturevalue(kind), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_record_without_its_fine_tuning_is_refused(tuned):
+    run, path, record = tuned
+    altered = json.loads(record.read_text("utf-8"))
+    del altered["fine_tuning"]
+    with pytest.raises(DataError, match="record, fine-tuning: expected True, got False"):
+        card_of(load(path), run, altered, None)
 
 
 def test_the_program_of_another_network_is_refused(digits, repository):

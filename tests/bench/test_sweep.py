@@ -77,12 +77,13 @@ def test_a_line_of_another_program_is_out_of_date(few: None, tmp_path: Path) -> 
     lines = [json.loads(line) for line in journal.read_text().splitlines()]
     lines[1] |= {"program": "0" * 64, "accuracy": 2.0}
     lines[2] = {k: v for k, v in lines[2].items() if k != "program"} | {"accuracy": 3.0}
+    lines += [{"key": lines[0]["key"]}, {k: lines[0][k] for k in ("key", "name", "program")}]
     journal.write_text("".join(json.dumps(line) + "\n" for line in lines))
     assert run_sweep(plan, RUN, journal, said.append) == today
-    assert len(said) == 2
-    assert read_rows(journal)[:3] == lines
+    assert len(said) == 3
+    assert read_rows(journal)[:5] == lines
     assert run_sweep(plan, RUN, journal, said.append) == today
-    assert len(said) == 2
+    assert len(said) == 3
 
 
 @pytest.mark.parametrize("name", OBSERVERS)

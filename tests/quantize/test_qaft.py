@@ -14,11 +14,12 @@ import torch
 
 from ns4d.data import Dataset, Permutation
 from ns4d.engines import Machine, Reference
-from ns4d.errors import ArtefactError, ConfigError, TrainingError
+from ns4d.errors import ConfigError, TrainingError
 from ns4d.model import Network, Norm
 from ns4d.numerics import LOIHI2
 from ns4d.program import Add, Program
-from ns4d.quantize.qaft import RECIPE, QaftResult, claim_folder, quantization_aware_fine_tune
+from ns4d.quantize.qaft import QaftResult, quantization_aware_fine_tune
+from ns4d.quantize.qaft_folder import RECIPE
 from ns4d.quantize.qaft_recipe import QaftRecipe, qaft_recipe
 from ns4d.quantize.widths import with_widths
 from ns4d.train import Augmentation, Optimizer, Schedule, load_network, train
@@ -214,33 +215,6 @@ def test_what_it_learns_from_is_augmented(trained, tmp_path):
     assert changed.any()
 
 
-def test_a_folder_belongs_to_one_recipe(trained, tmp_path):
-    recipe = recipe_of(trained)
-    claim_folder(tmp_path, recipe)
-    claim_folder(tmp_path, recipe)
-    with pytest.raises(ConfigError, match=r"another arithmetic\.name, .*, sequences"):
-        claim_folder(tmp_path, replace(recipe, arithmetic=LOIHI2, sequences=9))
-    with pytest.raises(ConfigError, match=r"another training\.augmentation\.flip"):
-        claim_folder(tmp_path, augmented(recipe))
-
-
-def test_a_folder_older_than_a_setting_has_its_default(trained, tmp_path):
-    recipe = recipe_of(trained)
-    claim_folder(tmp_path, recipe)
-    found = json.loads((tmp_path / RECIPE).read_text())
-    del found["training"]["teacher"], found["training"]["augmentation"]["zoom"]
-    (tmp_path / RECIPE).write_text(json.dumps(found))
-    claim_folder(tmp_path, recipe)
-
-
-@pytest.mark.parametrize("text", ["", "[1]", "{}", '{"training": 1}', '{"training": {"sed": 1}}'])
-def test_a_damaged_recipe_is_refused(trained, tmp_path, text):
-    (tmp_path / RECIPE).write_text(text)
-    with pytest.raises(ArtefactError, match=r"qaft\.json: expected the recipe of a fine-tuning"):
-        claim_folder(tmp_path, recipe_of(trained))
-    assert (tmp_path / RECIPE).read_text() == text
-
-
 def test_a_recipe_belongs_to_one_network(trained, tmp_path):
     torch.manual_seed(1)
     other = Network(tiny_model()).eval()
@@ -257,12 +231,18 @@ def test_other_data_are_refused(trained, tmp_path):
         tune(trained, recipe, tmp_path, fewer)
 
 
-def test_parameters_that_ran_away_are_named(trained, tmp_path):
-    """They have no integers: the error is that of a training, with its remedy."""
-    network, dataset = Network(tiny_model()).eval(), tiny_dataset()
-    recipe = qaft_recipe(network, tiny_recipe(), NARROW, 2, sequences=8, rate=1e9)
-    with pytest.raises(TrainingError, match=r"first in the .*Lower optimizer\.rate"):
-        tune(network, recipe, tmp_path, dataset)
+def test_parameters_that_ran_away_are_named_and_their_folder_is_free(trained, tmp_path):
+    """They have no integers: the error is that of a training, its remedy can be followed."""
+    recipes = [
+        qaft_recipe(trained, tiny_recipe(), NARROW, 2, sequences=8, rate=rate)
+        for rate in (1e9, 1e-3)
+    ]
+    with pytest.raises(TrainingError, match=r"first in the .*Lower --rate"):
+        tune(trained, recipes[0], tmp_path)
+    result = tune(trained, recipes[1], tmp_path)
+    starts = [line for line in read_journal(tmp_path) if line["kind"] == "start"]
+    assert [line["recipe"] for line in starts] == [recipes[1].plain()]
+    assert json.loads(str(result.program.metadata.provenance["qaft"])) == recipes[1].plain()
 
 
 def test_a_loss_that_is_not_finite_stops_it(trained, tmp_path):

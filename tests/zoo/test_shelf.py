@@ -76,7 +76,7 @@ def test_the_networks_that_it_came_from_are_kept(entry):
 
 
 def test_a_model_is_small(entry):
-    assert sum(path.stat().st_size for path in entry.folder.iterdir()) < SMALL_BYTES
+    assert sum(path.stat().st_size for path in entry.place.iterdir()) < SMALL_BYTES
 
 
 def test_a_model_streams(entry):

@@ -20,6 +20,7 @@ from ns4d.bench.sweep_report import sweep_table, tasks_table
 from ns4d.bench.tables import Table, percent
 from ns4d.bench.trainings_table import epochs_done, trainings_table
 from ns4d.bench.variants_table import variants_table
+from ns4d.quantize.qaft_recipe import RATE
 from ns4d.storage import write_atomically
 
 DOCUMENTS = (
@@ -51,7 +52,7 @@ def accuracy_table(results: Path) -> Table:
                 f"{figures['test_sequences']:,}",
                 percent(figures["float_accuracy"]),
                 percent(figures["integer_accuracy"]),
-                f"{figures['arithmetic']}, {'QAFT' if figures.get('fine_tuned') else 'PTQ'}",
+                f"{figures['arithmetic']}, {_method(record)}",
                 percent(figures["agreement"]),
                 f"{recipe['seed']}",
             )
@@ -68,6 +69,14 @@ def accuracy_table(results: Path) -> Table:
         "seed",
     )
     return Table("Accuracy on the whole test part", columns, tuple(rows))
+
+
+def _method(record: Mapping[str, Any]) -> str:
+    """How a program was quantized; a rate of fine-tuning only where it is not the usual one."""
+    if "fine_tuning" not in record:
+        return "PTQ"
+    rate = record["fine_tuning"]["recipe"]["training"]["optimizer"]["rate"]
+    return "QAFT" if rate == RATE else f"QAFT at rate {rate!r}"
 
 
 def step_table(results: Path) -> Table:

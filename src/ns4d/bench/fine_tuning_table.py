@@ -88,7 +88,7 @@ def command(recipe: Mapping[str, Any]) -> str:
     """
     arithmetic, epochs = recipe["arithmetic"], recipe["training"]["schedule"]["epochs"]
     words, rate = ["ns4d quantize RUN", f"--qaft {epochs}"], recipe["training"]["optimizer"]["rate"]
-    words += [] if rate == RATE else [f"--rate {rate:g}"]
+    words += [] if rate == RATE else [f"--rate {rate!r}"]
     # A profile with other widths is named after the one that it comes from.
     base = PROFILES.get(arithmetic["name"].partition("-")[0])
     if base is None:

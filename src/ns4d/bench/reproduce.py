@@ -154,4 +154,8 @@ def _quantized(entry: Entry, folder: Path, run: LoadedRun, device: torch.device)
         distillation=tuning["distillation"],
         rate=training["optimizer"]["rate"],
     )
+    made, wanted = recipe.plain()["options"], tuning["options"]
+    if made != wanted:
+        fix = "Fine-tune it with `ns4d quantize --qaft` and these options."
+        raise ConfigError(f"card of {entry.name}", expected=made, got=wanted, fix=fix)
     return fine_tune_run(folder / QAFT, run, recipe, device)[0]

@@ -22,7 +22,8 @@ FOLDER = "reproduction"
 
 def records(results: Path) -> list[dict[str, Any]]:
     """One per model, in the order of their names; those of a quick look are refused by a test."""
-    return [read_record(path) for path in sorted((results / FOLDER).glob("*.json"))]
+    paths = sorted((results / FOLDER).glob("*.json"), key=lambda path: path.stem)
+    return [read_record(path) for path in paths]
 
 
 TABLES: Mapping[str, Callable[[Path], Table]] = MappingProxyType(

@@ -51,7 +51,7 @@ def models_table(records: Sequence[Record]) -> Table:
         "program",
         "epochs",
         "seed",
-        "sequences",
+        "tested",
         "float",
         "integer",
         "alike",

@@ -10,11 +10,11 @@ from typing import Any
 
 from ns4d.bench.environment import environment
 from ns4d.data import Dataset, load_task
-from ns4d.errors import ArtefactError, ConfigError
+from ns4d.errors import ConfigError
 from ns4d.model import Network
 from ns4d.program import Program, load
 from ns4d.quantize import agreement, stream_split
-from ns4d.quantize.qaft import RECIPE, noted_recipe
+from ns4d.quantize.qaft_folder import folder_of, noted_recipe
 from ns4d.storage import write_atomically
 from ns4d.train import Recipe, evaluate
 from ns4d.train.checkpoint import load_selected, network_digest
@@ -127,7 +127,7 @@ def write_record(
         program: The program that they are of.
 
     Raises:
-        ArtefactError: If the fine-tuning is found neither in the run nor beside the program.
+        ArtefactError: If the folder of the fine-tuning is not there.
     """
     record = {
         "origin": "measured",
@@ -142,17 +142,8 @@ def write_record(
     write_atomically(path, (json.dumps(record, indent=1) + "\n").encode())
 
 
-def _fine_tuning(program: Path, run: Path) -> dict[str, Any]:
-    """Recipe and journal of the folder in which a program was fine-tuned: the recipe tells."""
-    facts = load(program).metadata.provenance
-    wanted = noted_recipe(str(facts["qaft"]), str(program))
-    found = sorted({*program.parent.glob(f"*/{RECIPE}"), *run.glob(f"*/{RECIPE}")})
-    for path in found:
-        if noted_recipe(path.read_text("utf-8"), str(path)) == wanted:
-            return {"recipe": wanted, "journal": read_journal(path.parent)}
-    raise ArtefactError(
-        str(program.with_suffix("") / RECIPE),
-        expected="the recipe of the fine-tuning that the program came from",
-        got="another one" if found else "no such file",
-        fix="Bring that folder back; the figures are correct without it.",
-    )
+def _fine_tuning(path: Path, run: Path) -> dict[str, Any]:
+    """Recipe and journal of a fine-tuned program."""
+    program = load(path)
+    recipe = noted_recipe(str(program.metadata.provenance["qaft"]), str(path))
+    return {"recipe": recipe, "journal": read_journal(folder_of(program, path, run))}

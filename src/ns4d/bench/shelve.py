@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,28 +52,47 @@ def shelve(
         The model.
 
     Raises:
-        DataError: The record is that of another program, or of less than the test part; or the
-            network is not that of the model which a fine-tuned program would join.
-        ArtefactError: There is no such model.
+        DataError: The record is that of another program, or of less than the test part; or there
+            is no model with the network of a fine-tuned program.
     """
+    if name.endswith(f"-{QAFT}"):
+        fix = "Name the model of its network; a fine-tuned program joins it."
+        raise DataError("model", expected=f"no name in -{QAFT}", got=name, fix=fix)
     found = read_record(record)
     card = card_of(load(program), run, found, data_dir)
     entry = Entry(name, shelf / name, card.fine_tuned)
     if entry.fine_tuned:
-        kept, ours = load_selected(entry.folder), load_selected(run)
-        _require(f"network of {name}", kept.digest, ours.digest)
+        _require_model(replace(entry, fine_tuned=False), load_selected(run).digest)
         _write_journal(entry.place, found["fine_tuning"]["journal"])
     else:
-        entry.folder.mkdir(parents=True, exist_ok=True)
         copy_selected(run / BEST, entry.folder)
-        shutil.rmtree(entry.folder / QAFT, ignore_errors=True)  # it had the network before
     write_atomically(entry.program, program.read_bytes())
     write_atomically(entry.place / CARD, card.to_json().encode())
+    _drop_stranger(replace(entry, fine_tuned=True))
     return entry
 
 
+def _require_model(plain: Entry, network: str) -> None:
+    got = load_selected(plain.folder).digest if plain.program.exists() else None
+    if got != network:
+        raise DataError(
+            f"model {plain.name}",
+            expected=f"network {network[:12]}, which the program was fine-tuned from",
+            got="no such model" if got is None else f"network {got[:12]}",
+            fix="Put that network's own program on the shelf first, under the same name.",
+        )
+
+
+def _drop_stranger(tuned: Entry) -> None:
+    """Remove the fine-tuned program that belonged to the network before."""
+    if not tuned.program.exists():
+        return
+    origin = load(tuned.program).metadata.provenance["network"]
+    if origin != load_selected(tuned.folder).digest:
+        shutil.rmtree(tuned.place)
+
+
 def _write_journal(folder: Path, lines: list[dict[str, Any]]) -> None:
-    folder.mkdir(exist_ok=True)
     text = "".join(json.dumps(line) + "\n" for line in lines)
     write_atomically(folder / JOURNAL, text.encode())
 
@@ -82,6 +102,8 @@ def card_of(program: Program, run: Path, record: dict[str, Any], data_dir: Path 
     figures, selected = record["figures"], load_selected(run)
     recipe = selected.recipe
     dataset = load_task(recipe.task, data_dir, recipe.permutation)
+    tuned = "qaft" in program.metadata.provenance
+    _require("fine-tuning", tuned, "fine_tuning" in record)
     _require("program", program.digest, figures.get("digest"))
     _require("network", selected.digest, program.metadata.provenance.get("network"))
     _require("test sequences", len(dataset.test), figures["test_sequences"])
@@ -94,7 +116,7 @@ def card_of(program: Program, run: Path, record: dict[str, Any], data_dir: Path 
         parameters=record["parameters"],
         parameter_bytes=program.parameter_bytes,
         profile=program.arithmetic.name,
-        fine_tuned=bool(figures.get("fine_tuned")),
+        fine_tuned=tuned,
         seed=record["recipe"]["seed"],
         epochs=len(epochs_of(record["journal"])),
         test_sequences=figures["test_sequences"],

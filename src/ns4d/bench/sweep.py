@@ -132,7 +132,7 @@ def run_sweep(
         "examined": min(EXAMINED, len(split)),
         "options": str(sweep.options),
     }
-    done = {row["name"]: row for row in read_rows(journal) if row.get("key") == key}
+    done = {row.get("name"): row for row in read_rows(journal) if row.get("key") == key}
     study = _Study(run, split, sweep)
     rows = []
     for arithmetic in sweep.configurations():
@@ -222,11 +222,11 @@ class _Study:
         widths = {axis: getattr(arithmetic, axis) for axis in AXES}
         try:
             scales, program = self._program(arithmetic)
-            if kept.get("program") == program.digest:
-                return kept
-            return widths | {"program": program.digest} | self._figures(scales, program)
         except Ns4dError as error:
             return widths | {"error": str(error)}
+        if kept.get("program") == program.digest and "accuracy" in kept:
+            return kept
+        return widths | {"program": program.digest} | self._figures(scales, program)
 
     def _program(self, arithmetic: Arithmetic) -> tuple[Scales, Program]:
         """What `post_training_quantize` makes with these options, its provenance aside."""

@@ -35,8 +35,8 @@ ObserverName = Annotated[str, typer.Option(help="What scales must cover: max, pe
 QuantizedFile = Annotated[
     Path | None,
     typer.Option(
-        help="Program file [RUN/PROFILE.ns4d, with --qaft RUN/qaft-PROFILE.ns4d]; "
-        "a fine-tuning works in the folder of that name without .ns4d."
+        help="Program file [RUN/PROFILE.ns4d, or RUN/qaft-PROFILE.ns4d: "
+        "--qaft works in the folder RUN/qaft-PROFILE]."
     ),
 ]
 ReportPage = Annotated[Path | None, typer.Option(help="Compare nodes in an HTML page here.")]

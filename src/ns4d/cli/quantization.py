@@ -145,9 +145,9 @@ def _require_method(
     if rate is not None and ptq:
         fix = "Leave it out: nothing is learnt."
         raise ConfigError("--rate", expected="--qaft", got="--ptq", fix=fix)
-    if not ptq and out is not None and out.suffix != ".ns4d":
-        fix = "Its name without the suffix is the folder of the fine-tuning."
-        raise ConfigError("--out", expected="a name ending in .ns4d", got=str(out), fix=fix)
+    if not ptq and out is not None and (out.suffix != ".ns4d" or not out.stem.strip(".")):
+        fix = "NAME is the folder of the fine-tuning."
+        raise ConfigError("--out", expected="NAME.ns4d", got=str(out), fix=fix)
 
 
 def _ptq(
@@ -184,7 +184,10 @@ def _qaft(
 ) -> tuple[Program, dict[str, Any]]:
     from ns4d.bench.fine_tune import fine_tune_run
     from ns4d.quantize.qaft_recipe import qaft_recipe
+    from ns4d.storage import require_folder
 
+    folder = path.with_suffix("")
+    require_folder("--out", folder)
     given = {name: value for name, value in settings.items() if value is not None}
     recipe = qaft_recipe(loaded.network, loaded.recipe, arithmetic, epochs, **given)
-    return fine_tune_run(path.with_suffix(""), loaded, recipe, where)
+    return fine_tune_run(folder, loaded, recipe, where)

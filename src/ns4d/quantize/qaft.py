@@ -21,14 +21,14 @@ from torch.nn import functional
 
 from ns4d.data import Dataset
 from ns4d.engines import Engine
-from ns4d.errors import ArtefactError, ConfigError, RangeError
+from ns4d.errors import ConfigError, RangeError
 from ns4d.model import Network
 from ns4d.program import Program
 from ns4d.quantize.fold import fold_batch_norm
 from ns4d.quantize.forward import Answer, answer, program_accuracy
 from ns4d.quantize.ptq import build_program, calibrate
+from ns4d.quantize.qaft_folder import claim_folder
 from ns4d.quantize.qaft_recipe import QaftRecipe
-from ns4d.storage import write_atomically
 from ns4d.train.allocator import keep_freed_memory
 from ns4d.train.augment import dataset_hooks
 from ns4d.train.batches import SplitTensors, epoch_order, step_seed
@@ -40,19 +40,17 @@ from ns4d.train.checkpoint import (
     network_digest,
     save_checkpoint,
 )
-from ns4d.train.diagnose import non_finite_error
+from ns4d.train.diagnose import first_non_finite, non_finite_error
 from ns4d.train.display import Display
 from ns4d.train.evaluate import evaluate_tensors
 from ns4d.train.interrupt import Interrupt, interrupted
 from ns4d.train.journal import Journal
 from ns4d.train.optimizer import build_optimizer, set_rates
-from ns4d.train.recipe import Recipe
-from ns4d.train.resume import find_checkpoint, flatten
-from ns4d.train.settings import from_plain, to_plain
+from ns4d.train.resume import find_checkpoint
 from ns4d.train.step import TrainingStep
 from ns4d.train.teacher import divergence
 
-RECIPE = "qaft.json"
+REMEDY = "Lower --rate (a tenth is a good start), and fine-tune again."
 
 
 @dataclass(frozen=True)
@@ -119,52 +117,6 @@ def quantization_aware_fine_tune(
         Interrupt() as interrupt,
     ):
         return session.run(journal, display, interrupt, checkpoint_seconds)
-
-
-def claim_folder(folder: Path, recipe: QaftRecipe) -> None:
-    """Note the recipe in a run's folder; refuse the folder of another one.
-
-    Raises:
-        ConfigError: If it holds a fine-tuning with another recipe.
-        ArtefactError: If what it holds of one cannot be read.
-    """
-    path, plain = folder / RECIPE, recipe.plain()
-    if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, (json.dumps(plain, indent=1) + "\n").encode())
-        return
-    found = noted_recipe(path.read_text("utf-8"), str(path))
-    if found != plain:
-        before = dict(flatten(found))
-        names = [name for name, value in flatten(plain) if before.get(name) != value]
-        raise ConfigError(
-            str(folder),
-            expected="an empty folder or a fine-tuning with the same recipe",
-            got=f"one with another {', '.join(names)}",
-            fix="Choose another --out, or repeat the first command to go on with that run.",
-        )
-
-
-def noted_recipe(text: str, where: str) -> dict[str, Any]:
-    """The recipe that a folder or a program notes; settings younger than the note as defaults.
-
-    Args:
-        text: From `QaftRecipe.plain`, as JSON.
-        where: Its place, for errors.
-
-    Raises:
-        ArtefactError: If the text is none.
-    """
-    try:
-        plain = json.loads(text)
-        return plain | {"training": to_plain(from_plain(Recipe, plain["training"]))}
-    except (ValueError, TypeError, KeyError, ConfigError) as error:
-        raise ArtefactError(
-            where,
-            expected="the recipe of a fine-tuning, in JSON",
-            got=str(error),
-            fix="Bring the file back, or fine-tune anew with another --out.",
-        ) from error
 
 
 def _require_origin(network: Network, recipe: QaftRecipe) -> None:
@@ -270,7 +222,8 @@ class _Session:
         self.training_step.learn(loss, found.logits, labels)
         outcome = self.training_step.outcome()
         if not outcome.finite:
-            raise non_finite_error(self.network, step, self.train_part.normalize(raw))
+            tokens = self.train_part.normalize(raw)
+            raise non_finite_error(self.network, step, tokens, REMEDY)
         self.progress = outcome.added_to(replace(self.progress, step=step + 1))
 
     def answer(self, raw: Tensor, lengths: Tensor | None) -> Answer:
@@ -287,7 +240,9 @@ class _Session:
             first = torch.zeros(1, dtype=torch.int64, device=self.device)
             raw, _, _ = self.train_part.raw(first, self.hooks, torch.Generator())
             tokens = self.train_part.normalize(raw)
-            raise non_finite_error(network, self.progress.step, tokens) from error
+            if first_non_finite(network, tokens) is None:
+                raise
+            raise non_finite_error(network, self.progress.step, tokens, REMEDY) from error
 
     def _accuracy(self, network: Network) -> float:
         held, program = self.dataset.validation, self._program(network)

@@ -7,8 +7,15 @@ from torch import Tensor, nn
 
 from ns4d.errors import TrainingError
 
+REMEDY = (
+    "Lower optimizer.rate and optimizer.ssm_rate (half is a good start) or optimizer.clip, and "
+    "train again; the last checkpoint is intact."
+)
 
-def non_finite_error(network: nn.Module, step: int, tokens: Tensor) -> TrainingError:
+
+def non_finite_error(
+    network: nn.Module, step: int, tokens: Tensor, remedy: str = REMEDY
+) -> TrainingError:
     """Explain a non-finite loss or gradient.
 
     Looks in the order in which trouble spreads: parameters, activations of a forward pass over
@@ -18,23 +25,23 @@ def non_finite_error(network: nn.Module, step: int, tokens: Tensor) -> TrainingE
         network: The network as it stood at the step.
         step: Step at which the loss or the gradient was found to be non-finite.
         tokens: The batch of that step.
+        remedy: What to do.
 
     Returns:
         The error to raise.
     """
-    place = (
-        _first_bad_parameter(network)
-        or _first_bad_activation(network, tokens)
-        or _first_bad_gradient(network)
-        or "the loss"
-    )
+    place = first_non_finite(network, tokens) or _first_bad_gradient(network) or "the loss"
     return TrainingError(
         f"step {step}",
         expected="a finite loss and gradient",
         got=f"NaN or infinity, first in {place}",
-        fix="Lower optimizer.rate and optimizer.ssm_rate (half is a good start) or "
-        "optimizer.clip, and train again; the last checkpoint is intact.",
+        fix=remedy,
     )
+
+
+def first_non_finite(network: nn.Module, tokens: Tensor) -> str | None:
+    """The first parameter, or else activation over these tokens, that is not finite; if any."""
+    return _first_bad_parameter(network) or _first_bad_activation(network, tokens)
 
 
 def _finite(tensor: Tensor) -> bool:

@@ -7,7 +7,7 @@
                 start/, teacher/     the runs of what it began with, what it learnt from
                 qaft/                the model NAME-qaft: program, card, journal of fine-tuning
 
-A model's folder is a run to `ns4d evaluate`, which the fine-tuned program of its network shares.
+A model's folder is a run to `ns4d evaluate`, also for the fine-tuned program of its network.
 """
 
 from __future__ import annotations
