@@ -35,8 +35,8 @@ ObserverName = Annotated[str, typer.Option(help="What scales must cover: max, pe
 QuantizedFile = Annotated[
     Path | None,
     typer.Option(
-        help="Program file [RUN/PROFILE.ns4d, or RUN/qaft-PROFILE.ns4d: "
-        "--qaft works in the folder RUN/qaft-PROFILE]."
+        help="Program file (default: in RUN, named after the profile); "
+        "--qaft works in the folder of that name."
     ),
 ]
 ReportPage = Annotated[Path | None, typer.Option(help="Compare nodes in an HTML page here.")]
