@@ -30,7 +30,8 @@ LOOP = re.compile(r"^(\.LBB\w+):\n((?:(?!\.LBB).*\n)*?)\s+j\w+\s+\1$", re.MULTIL
 STORE = re.compile(r"^\s+vmov\w+\s+%ymm\d+, .*\(", re.MULTILINE)
 READ = re.compile(r"^\s+v\w+\s+[^%\n]*\(.*ymm", re.MULTILINE)
 VECTOR = re.compile(r"^\s+(v\w+).*%ymm", re.MULTILINE)
-MULTIPLICATION = re.compile(r"vp?mul\w+|vpmadd\w+|vfn?m(add|sub)\w+")
+# Where there is VNNI (vpdpw…), one instruction multiplies and adds to a sum.
+MULTIPLICATION = re.compile(r"vp?mul\w+|vpmadd\w+|vpdpw\w+|vfn?m(add|sub)\w+")
 FLOAT = re.compile(r"v\w+ps|vcvttps2dq")
 
 
