@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from llvmlite import binding
+
 from ns4d.bench import environment as module
 
 UNKNOWN = "unknown (not in a git checkout)"
@@ -46,3 +48,8 @@ def test_only_a_checkout_that_has_the_code_names_its_commit(tmp_path):
     assert commit_seen_by(path) == git(tmp_path, "rev-parse", "HEAD")
     path.write_text(path.read_text() + "\n")
     assert commit_seen_by(path).endswith("+changes")
+
+
+def test_a_record_tells_what_kernels_are_compiled_for():
+    """Processors of one name differ in it, as an AMD EPYC with AVX-512 and one without."""
+    assert module.environment()["microarchitecture"] == binding.get_host_cpu_name() != ""

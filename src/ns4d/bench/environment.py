@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from llvmlite.binding import get_host_cpu_name
+
 PACKAGES = ("ns4d", "numpy", "numba", "torch", "onnxruntime", "safetensors")
 
 
@@ -22,6 +24,7 @@ def environment() -> dict[str, str | int]:
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _commit(),
         "machine": f"{_processor()}, {platform.machine()}",
+        "microarchitecture": get_host_cpu_name(),
         "cores": os.cpu_count() or 1,
         "system": platform.system(),
         "python": platform.python_version(),
