@@ -59,7 +59,7 @@ class TestClaim:
         assert json.loads((tmp_path / RECIPE).read_text()) == other.plain()
         assert not (tmp_path / "metrics.jsonl").exists()
 
-    @pytest.mark.parametrize("name", [BEST, LATEST])
+    @pytest.mark.parametrize("name", [BEST, LATEST, "metrics.jsonl"])
     def test_a_training_is_no_place_for_it(self, tmp_path, name):
         put(tmp_path, name)
         with pytest.raises(ConfigError, match="got another run"):

@@ -8,7 +8,6 @@ A fine-tuned PROGRAM joins the model NAME of its network, as NAME-qaft. RECORD i
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 from dataclasses import replace
@@ -23,8 +22,7 @@ from ns4d.loihi2.mode import Mode
 from ns4d.program import Program, load
 from ns4d.storage import write_atomically
 from ns4d.train.checkpoint import BEST, load_selected
-from ns4d.train.journal import NAME as JOURNAL
-from ns4d.train.journal import epochs_of
+from ns4d.train.journal import epochs_of, write_journal
 from ns4d.train.origins import copy_selected
 from ns4d.zoo import Card, Entry
 from ns4d.zoo.shelf import CARD, QAFT, SHELF
@@ -63,12 +61,12 @@ def shelve(
     entry = Entry(name, shelf / name, card.fine_tuned)
     if entry.fine_tuned:
         _require_model(replace(entry, fine_tuned=False), load_selected(run).digest)
-        _write_journal(entry.place, found["fine_tuning"]["journal"])
+        write_journal(entry.place, found["fine_tuning"]["journal"])
     else:
         copy_selected(run / BEST, entry.folder)
+        _drop_stranger(replace(entry, fine_tuned=True))
     write_atomically(entry.program, program.read_bytes())
     write_atomically(entry.place / CARD, card.to_json().encode())
-    _drop_stranger(replace(entry, fine_tuned=True))
     return entry
 
 
@@ -90,11 +88,6 @@ def _drop_stranger(tuned: Entry) -> None:
     origin = load(tuned.program).metadata.provenance["network"]
     if origin != load_selected(tuned.folder).digest:
         shutil.rmtree(tuned.place)
-
-
-def _write_journal(folder: Path, lines: list[dict[str, Any]]) -> None:
-    text = "".join(json.dumps(line) + "\n" for line in lines)
-    write_atomically(folder / JOURNAL, text.encode())
 
 
 def card_of(program: Program, run: Path, record: dict[str, Any], data_dir: Path | None) -> Card:

@@ -32,11 +32,12 @@ def claim_folder(folder: Path, recipe: QaftRecipe) -> None:
         ArtefactError: If what it holds of one cannot be read, or nothing can be written.
     """
     path, plain = folder / RECIPE, recipe.plain()
-    learnt = any((folder / name).exists() for name in (BEST, LATEST))
     found = noted_recipe(path.read_bytes(), str(path)) if path.exists() else None
     if found == plain:
         return
-    if learnt:
+    # Of a fine-tuning a checkpoint counts; a training that has none yet has its journal.
+    kept = (BEST, LATEST, JOURNAL) if found is None else (BEST, LATEST)
+    if any((folder / name).exists() for name in kept):
         raise ConfigError(
             str(folder),
             expected="an empty folder or a fine-tuning with the same recipe",

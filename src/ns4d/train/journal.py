@@ -6,7 +6,7 @@ Kinds of records: `epoch` (train and validation figures) and `start` (machine an
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -30,7 +30,7 @@ class Journal:
         self._board = _open_board(folder) if tensorboard else None
         self.path = folder / NAME
         self.records = [record for record in read_journal(folder) if record["step"] <= step]
-        write_atomically(self.path, "".join(map(_line, self.records)).encode())
+        write_journal(folder, self.records)
         self._file = self.path.open("a", encoding="utf-8")
 
     def __enter__(self) -> Journal:
@@ -57,6 +57,11 @@ class Journal:
                     self._board.add_scalar(name, value, record["step"])
 
 
+def write_journal(folder: Path, records: Iterable[Mapping[str, Any]]) -> None:
+    """Replace the journal of a run's folder, which is made if it is not there."""
+    write_atomically(folder / NAME, "".join(map(_line, records)).encode())
+
+
 def epochs_of(records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The records of whole epochs, in order."""
     return [record for record in records if record["kind"] == "epoch"]
@@ -74,7 +79,7 @@ def read_journal(folder: Path) -> list[dict[str, Any]]:
     return records
 
 
-def _line(record: dict[str, Any]) -> str:
+def _line(record: Mapping[str, Any]) -> str:
     return json.dumps(record) + "\n"
 
 
