@@ -20,7 +20,7 @@ import pytest
 SOURCE = Path(__file__).resolve().parents[1] / "src"
 
 INTEGER_HALF = {"ns4d", "errors", "choice", "storage", "numerics", "program", "engines"}
-INTEGER_HALF |= {"loihi2", "export"}
+INTEGER_HALF |= {"loihi2", "export", "jit", "threads"}
 EVERYTHING = INTEGER_HALF | {
     "trained",
     "zoo",
@@ -35,17 +35,17 @@ EVERYTHING = INTEGER_HALF | {
 }
 
 ALLOWED: Mapping[str, set[str]] = {
-    "errors": set(),
+    **{lowest: set() for lowest in ("errors", "jit", "threads")},
     "choice": {"errors"},
     "storage": {"errors"},
     "numerics": {"errors"},
     "program": {"errors", "storage", "numerics"},
-    "engines": {"errors", "numerics", "program"},
+    "engines": {"errors", "jit", "threads", "numerics", "program"},
     "zoo": {"errors", "program"},
     "loihi2": {"errors", "choice", "numerics", "program", "engines"},
     "export": {"errors", "choice", "storage", "numerics", "program", "engines"},
     "ns4d": {"errors", "numerics", "program", "engines", "zoo"},
-    "ssm": {"errors"},
+    "ssm": {"errors", "jit", "threads"},
     "model": {"errors", "ssm"},
     "data": {"errors"},
     "train": {"errors", "storage", "ssm", "model", "data"},

@@ -139,6 +139,7 @@ class TestShapeChecks:
             "ns4d.numerics.primitives",
             "ns4d.program.ranges",
             "ns4d.loihi2.simulate_steps",
+            "ns4d.ssm.vectorized.passes",
             *(f"ns4d.engines.native.{name}" for name in kernels),
         }
 

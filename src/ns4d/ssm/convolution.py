@@ -9,7 +9,8 @@ Autograd's own backward of a real FFT runs complex FFTs and keeps F(u) alive bet
 (2) and (3) need real ones only, and transforming u again costs less than holding it.
 
 On a CPU the batch goes through in blocks whose spectra stay in the processor's cache; every
-sequence is transformed by itself, so blocks change no bit of (1) and (2).
+sequence is transformed by itself, so blocks change no bit of (1) and (2). In single precision, the
+precision of training, compiled code takes their place there: see `ns4d.ssm.vectorized`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from ns4d.ssm import vectorized
 
 BLOCK_BYTES = 2**20  # of one spectrum; about the second-level caches of two cores
 COMPLEX_BYTES = 8
@@ -53,9 +56,11 @@ class _CausalConvolution(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, u: Tensor, k: Tensor) -> Tensor:
+        ctx.save_for_backward(u, k)
+        if vectorized.serves(u, k):
+            return vectorized.convolve(u, k)
         length = u.shape[-1]
         size = fft_length(2 * length - 1)
-        ctx.save_for_backward(u, k)
         k_spectrum = torch.fft.rfft(k, n=size)
         y = torch.empty_like(u)
         for block in _blocks(u, size):
@@ -87,6 +92,9 @@ def convolution_gradients(
     Returns:
         The gradient with respect to u, then that with respect to k; None for what is not needed.
     """
+    if vectorized.serves(u, k):
+        of_u, of_k = vectorized.gradients(u, k, g)
+        return of_u if wants_u else None, of_k if wants_k else None
     length = u.shape[-1]
     size = fft_length(2 * length - 1)
     k_spectrum = torch.fft.rfft(k, n=size).conj()

@@ -10,8 +10,9 @@ import time
 import numpy as np
 import pytest
 
+from ns4d import jit
 from ns4d.engines import Reference
-from ns4d.engines.native import Native, kernels
+from ns4d.engines.native import Native
 from ns4d.engines.native import machine as native_machine
 from ns4d.errors import ConfigError, RangeError, ShapeError
 from program_strategies import random_program
@@ -95,7 +96,7 @@ def test_without_a_folder_to_write_kernels_are_compiled_all_the_same():
             raise RuntimeError("cannot cache function: no locator available")
         return lambda function: function
 
-    assert kernels.kept(compiler, len) is len
+    assert jit.kept(compiler, len) is len
     assert calls == [True, False]
 
 

@@ -12,7 +12,6 @@ compilation. Every argument is an integer, an address or an offset in bytes:
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 from pathlib import Path
@@ -31,6 +30,7 @@ from ns4d.engines.native.linear import (
     read_out,
 )
 from ns4d.engines.native.rounding_mode import HAS_MODE, TOWARD_ZERO, read_mode, write_mode
+from ns4d.jit import kept, stamp
 
 TOKENS = p.TOKENS
 LONG = 4  # shorter chunks are run as single tokens, which read the parameters as often
@@ -70,28 +70,14 @@ KERNELS: Mapping[int, tuple[Builder, ...]] = {
 ARGUMENTS, READ_ARGUMENTS = 10, 11
 
 
-@cache
-def _stamp() -> str:
-    """Of all sources in this folder: Numba's disk cache looks at one file only."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
-def kept(compiler: Callable[..., Any], function: Callable[..., Any]) -> Any:
-    """Compile with the disk cache, or in every process where no folder can be written."""
-    try:
-        return compiler(cache=True)(function)
-    except RuntimeError:
-        return compiler()(function)
+STAMP = stamp(Path(__file__).parent)
 
 
 @cache
 def _compiled(path: int, chunks: bool) -> Any:
     reads = path in (p.READ_PAIRS, p.READ_PLAIN)
     signature = types.void(*[types.intp] * (READ_ARGUMENTS if reads else ARGUMENTS))
-    kernel = KERNELS[path][chunks](_stamp())
+    kernel = KERNELS[path][chunks](STAMP)
     return kept(partial(cfunc, signature, error_model="numpy"), kernel)
 
 
@@ -266,5 +252,5 @@ def _batches(stamp: str) -> tuple[Any, Any]:
 
 
 ENTRY = partial(njit, error_model="numpy", nogil=True)
-token, message = _singles(_stamp())
-tokens, streams = _batches(_stamp())
+token, message = _singles(STAMP)
+tokens, streams = _batches(STAMP)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
-from functools import cache, cached_property
+from functools import cached_property
 from typing import final
 
 import numpy as np
@@ -19,6 +17,7 @@ from ns4d.engines.native.states import from_bytes, to_bytes, tokens_seen
 from ns4d.engines.state import State, require_safe, require_state
 from ns4d.program import Program
 from ns4d.program.tokens import admit_streams, admit_token
+from ns4d.threads import together
 
 # Tokens per compiled call, which nothing can interrupt.
 SLICE = 1 << 16
@@ -162,7 +161,7 @@ class NativeMachine:
             def part(k: int, start: int = start) -> None:
                 self._part(k, u, scores, sent, start)
 
-            _together(part, self._threads)
+            together(part, self._threads)
         return scores
 
     def _part(
@@ -183,39 +182,3 @@ class NativeMachine:
         if sent is not None:
             kept = sent[first, 0, start:].ctypes.data, sent.strides[0], sent.shape[2]
         kernels.tokens(*before, *given, length, *out, self._classes, *kept, last - first)
-
-
-def _together(part: Callable[[int], None], threads: int) -> None:
-    """Run every part once; when a signal interrupts, all are finished before it is passed on."""
-    if threads == 1:
-        part(0)
-        return
-    waiting = set(range(threads))
-
-    def once(k: int) -> None:
-        if k in waiting:
-            waiting.discard(k)
-            part(k)
-
-    started = []
-    try:
-        for k in range(threads):
-            started.append(_pool(threads).submit(once, k))
-        for done in started:
-            done.result()
-    except BaseException:
-        for k in range(threads):
-            once(k)
-        wait(started)
-        raise
-
-
-@cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    """Kept, because starting threads takes longer than many a call."""
-    return ThreadPoolExecutor(threads, thread_name_prefix="ns4d")
-
-
-if hasattr(os, "register_at_fork"):
-    # A forked process has the pool but none of its threads.
-    os.register_at_fork(after_in_child=_pool.cache_clear)
