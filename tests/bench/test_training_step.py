@@ -60,7 +60,7 @@ def test_ratios_are_to_the_textbook_of_the_same_size() -> None:
         StepCost("large", "textbook", "cpu", 9.0, 900 << 20),
         StepCost("large", "ns4d", "cpu", 3.0, 300 << 20),
     )
-    rows = BenchResult(steps, 0.1).tables[0].rows
+    rows = BenchResult(steps, (), 0.1).tables[0].rows
     assert [(row[2], row[4], row[6]) for row in rows] == [
         ("textbook", "1.00x", "1.00x"),
         ("ns4d", "4.00x", "0.25x"),

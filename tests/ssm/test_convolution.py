@@ -1,4 +1,4 @@
-"""Causal convolution by FFT: the sum it stands for, its gradient, its padding."""
+"""Causal convolution: the sum it stands for, its gradient, its arguments."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
-from ns4d.ssm import convolution, convolve
-from ns4d.ssm.convolution import convolution_gradients, fft_length
-from ssm_strategies import channels, few, lengths, normal, seeds
+from ns4d.ssm import convolve
+from ns4d.ssm.convolution import convolution_gradients
+from ssm_strategies import channels, few, lengths, normal, plain_convolution, seeds
 
 batches = st.integers(1, 3)
 
@@ -22,14 +22,6 @@ def problems(draw) -> tuple[Tensor, Tensor]:
     """Inputs (b, h, l) with kernels (h, l)."""
     h, length, seed = draw(channels), draw(lengths), draw(seeds)
     return normal(draw(batches), h, length, seed=seed), normal(h, length, seed=seed + 1)
-
-
-def plain(u: Tensor, k: Tensor) -> Tensor:
-    """The same by autograd's own FFTs, padded to twice the length."""
-    size = 2 * u.shape[-1]
-    return torch.fft.irfft(torch.fft.rfft(u, size) * torch.fft.rfft(k, size), size)[
-        ..., : size // 2
-    ]
 
 
 def same(left, right, atol: float = 1e-12) -> None:
@@ -65,16 +57,6 @@ def test_it_is_causal(problem, data):
     before, after = convolve(u, k), convolve(changed, k)
     same(after[..., :at], before[..., :at], atol=1e-9)
     same(after[..., at] - before[..., at], (1000 * k[:, 0]).expand(len(u), -1), atol=1e-9)
-
-
-def test_blocks_of_the_batch_change_no_bit(monkeypatch):
-    u, k, g = normal(5, 3, 40, seed=1), normal(3, 40, seed=2), normal(5, 3, 40, seed=3)
-    whole = convolve(u, k), *convolution_gradients(u, k, g)
-    monkeypatch.setattr(convolution, "BLOCK_BYTES", 1)
-    single = convolve(u, k), *convolution_gradients(u, k, g)
-    assert torch.equal(whole[0], single[0])
-    assert torch.equal(whole[1], single[1])
-    same(single[2], whole[2])  # a sum over the batch, in another order
 
 
 def test_only_the_wanted_gradients_are_computed():
@@ -118,7 +100,7 @@ def test_the_gradient_is_right(shape):
 def test_the_gradient_is_that_of_the_plain_formula(problem, wanted, seed):
     """Whichever arguments need one."""
     results = []
-    for function in (convolve, plain):
+    for function in (convolve, plain_convolution):
         leaves = [v.clone().requires_grad_(w) for v, w in zip(problem, wanted, strict=True)]
         function(*leaves).backward(normal(*problem[0].shape, seed=seed))
         results.append([leaf.grad for leaf in leaves])
@@ -166,19 +148,6 @@ def test_only_the_arguments_are_kept_for_the_backward_pass():
     assert sorted(saved.data_ptr() for saved in kept) == sorted([u.data_ptr(), k.data_ptr()])
 
 
-def test_neither_pass_runs_a_complex_fft():
-    """Autograd's own backward of a real FFT does, which costs twice as much."""
-    u, k = normal(2, 3, 9, seed=0).requires_grad_(), normal(3, 9, seed=1).requires_grad_()
-    used = {}
-    for function in (convolve, plain):
-        with torch.autograd.profiler.profile() as profile:
-            function(u, k).sum().backward()
-        used[function] = {event.key for event in profile.key_averages()}
-    assert "aten::_fft_c2c" in used[plain]
-    assert "aten::_fft_c2c" not in used[convolve]
-    assert "aten::_fft_r2c" in used[convolve]
-
-
 def test_mixed_precision_computes_in_the_precision_of_the_kernel():
     u, k = normal(2, 3, 9, seed=0).bfloat16().requires_grad_(), normal(3, 9, seed=1).float()
     with torch.autocast("cpu", torch.bfloat16):
@@ -188,27 +157,3 @@ def test_mixed_precision_computes_in_the_precision_of_the_kernel():
     y.sum().backward()
     assert u.grad is not None
     assert u.grad.dtype == torch.bfloat16
-
-
-def largest_prime_factor(number: int) -> int:
-    factor = 2
-    while number > 1:
-        while number % factor == 0:
-            number //= factor
-        factor += 1
-    return factor - 1
-
-
-def test_fft_lengths_are_the_smallest_that_run_fast():
-    """Even, without a prime factor above 7, at least what is asked for, never more than needed."""
-    fast = [n for n in range(2, 2400, 2) if largest_prime_factor(n) <= 7]
-    for minimum in range(1, 2200):
-        assert fft_length(minimum) == next(n for n in fast if n >= minimum)
-
-
-@pytest.mark.parametrize("minimum", [-1, 0])
-def test_no_length_at_all_ends_too(minimum):
-    """An empty sequence asks for -1; a search from zero would never end."""
-    assert fft_length(minimum) == 2
-    empty = torch.zeros(2, 3, 0)
-    assert convolve(empty, empty[0]).shape == (2, 3, 0)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ns4d.bench import loihi2_documents, reproduction_documents, streaming_tables
+from ns4d.bench.convolution import ConvolutionCost, convolution_table
 from ns4d.bench.emulate.table import TABLES as EMULATION_TABLES
 from ns4d.bench.fine_tuning_table import fine_tuning_table
 from ns4d.bench.records import read_record
@@ -97,6 +98,12 @@ def step_table(results: Path) -> Table:
     return Table("One training step", columns, rows)
 
 
+def convolution_costs_table(results: Path) -> Table:
+    """A layer's convolution: what each way to compute it costs."""
+    costs = read_record(results / "training_step.json")["convolution"]
+    return convolution_table([ConvolutionCost(**cost) for cost in costs])
+
+
 def _streaming(table: Callable[[Mapping[str, Any]], Table]) -> Callable[[Path], Table]:
     return lambda results: table(read_record(results / "streaming.json"))
 
@@ -133,6 +140,7 @@ def tuned_table(results: Path) -> Table:
 TABLES: Mapping[str, Callable[[Path], Table]] = {
     "accuracy": accuracy_table,
     "training-step": step_table,
+    "convolution": convolution_costs_table,
     "trainings": trainings_table,
     "seeds": several_seeds_table,
     "variants-digits": _variants("digits"),

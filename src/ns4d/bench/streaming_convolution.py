@@ -12,7 +12,7 @@ from torch.nn import functional
 from ns4d.model import Network
 from ns4d.model.layer import mix_channels
 from ns4d.ssm import kernel
-from ns4d.ssm.convolution import fft_length
+from ns4d.ssm.fourier import fft_length
 
 
 @final

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ns4d.bench.convolution import ConvolutionCost, compare_convolutions, convolution_table
 from ns4d.bench.environment import environment
 from ns4d.bench.tables import Table
 from ns4d.bench.training_step import SIZES, StepCost, compare_training_steps
@@ -24,20 +25,23 @@ class BenchResult:
 
     Args:
         steps: Cost of a training step, per size, device and variant.
+        convolutions: Cost of a layer's convolution, per shape and subject, on the CPU.
         import_seconds: Median time of `import ns4d` in a new process, s.
     """
 
     steps: tuple[StepCost, ...]
+    convolutions: tuple[ConvolutionCost, ...]
     import_seconds: float
 
     @property
     def tables(self) -> tuple[Table, ...]:
-        """Training steps with ratios to the textbook's, and the import time."""
+        """Training steps and convolutions with ratios to the textbook's; the import time."""
         rows = tuple(self._row(cost) for cost in self.steps)
         columns = ("network", "device", "variant", "ms/step", "faster", "MiB", "memory")
         shown = f"{1000 * self.import_seconds:.0f}"
         return (
             Table("One training step", columns, rows),
+            convolution_table(self.convolutions),
             Table("Start-up", ("what", "ms"), (("import ns4d", shown),)),
         )
 
@@ -47,6 +51,7 @@ class BenchResult:
             "origin": "measured",
             "environment": environment(),
             "training_step": [asdict(cost) | self._ratios(cost) for cost in self.steps],
+            "convolution": [asdict(cost) for cost in self.convolutions],
             "import_seconds": self.import_seconds,
         }
 
@@ -85,7 +90,8 @@ def measure_bench(steps: int, say: Callable[[str], None]) -> BenchResult:
     for cost in compare_training_steps(steps):
         say(f"{cost.size} {cost.device} {cost.variant}: {1000 * cost.seconds:.0f} ms per step")
         costs.append(cost)
-    return BenchResult(tuple(costs), _import_seconds())
+    convolutions = tuple(compare_convolutions())
+    return BenchResult(tuple(costs), convolutions, _import_seconds())
 
 
 def _import_seconds(runs: int = 7) -> float:

@@ -1,54 +1,23 @@
-"""Causal convolution by real FFTs, in both directions of training.
+"""Causal convolution in both directions of training.
 
-    y[k]     = Σ_{j≤k} K[k-j] u[j]          Y = F(K) F(u)                       (1)
-    ∂L/∂u[j] = Σ_{k≥j} K[k-j] g[k]          correlation: conj(F(K)) F(g)        (2)
-    ∂L/∂K[j] = Σ_{b,k≥j} u[b,k-j] g[b,k]    correlation: Σ_b conj(F(u)) F(g)    (3)
+    y[k]     = Σ_{j≤k} K[k-j] u[j]                                      (1)
+    ∂L/∂u[j] = Σ_{k≥j} K[k-j] g[k]          g = ∂L/∂y                   (2)
+    ∂L/∂K[j] = Σ_{b,k≥j} u[b,k-j] g[b,k]                                (3)
 
-F is the real FFT of the sequence padded with zeros to at least 2l - 1, so nothing wraps round.
-Autograd's own backward of a real FFT runs complex FFTs and keeps F(u) alive between the passes;
-(2) and (3) need real ones only, and transforming u again costs less than holding it.
-
-On a CPU the batch goes through in blocks whose spectra stay in the processor's cache; every
-sequence is transformed by itself, so blocks change no bit of (1) and (2). In single precision, the
-precision of training, compiled code takes their place there: see `ns4d.ssm.vectorized`.
+All three by fast Fourier transforms: in single precision on a CPU, where trainings run without
+an accelerator, by compiled code (`ns4d.ssm.vectorized`), else by the library's
+(`ns4d.ssm.fourier`). Only u and K are kept between the passes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ns4d.ssm import vectorized
-
-BLOCK_BYTES = 2**20  # of one spectrum; about the second-level caches of two cores
-COMPLEX_BYTES = 8
-
-
-def fft_length(minimum: int) -> int:
-    """The smallest even number ≥ minimum without a prime factor above 7, which FFTs run fast."""
-    candidate = max(minimum + minimum % 2, 2)  # zero has every factor, for ever
-    while _remove_factors(candidate, (2, 3, 5, 7)) != 1:
-        candidate += 2
-    return candidate
-
-
-def _remove_factors(number: int, primes: tuple[int, ...]) -> int:
-    for prime in primes:
-        while number % prime == 0:
-            number //= prime
-    return number
-
-
-def _blocks(u: Tensor, size: int) -> Iterator[slice]:
-    """Consecutive parts of the batch; on an accelerator all of it at once."""
-    batch, channels, _ = u.shape
-    count = BLOCK_BYTES // (channels * (size // 2 + 1) * COMPLEX_BYTES)
-    count = max(1, count) if u.device.type == "cpu" else max(1, batch)
-    return (slice(first, first + count) for first in range(0, batch, count))
+from ns4d.ssm import fourier, vectorized
 
 
 class _CausalConvolution(torch.autograd.Function):
@@ -57,16 +26,7 @@ class _CausalConvolution(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, u: Tensor, k: Tensor) -> Tensor:
         ctx.save_for_backward(u, k)
-        if vectorized.serves(u, k):
-            return vectorized.convolve(u, k)
-        length = u.shape[-1]
-        size = fft_length(2 * length - 1)
-        k_spectrum = torch.fft.rfft(k, n=size)
-        y = torch.empty_like(u)
-        for block in _blocks(u, size):
-            spectrum = torch.fft.rfft(u[block], n=size).mul_(k_spectrum)
-            y[block] = torch.fft.irfft(spectrum, n=size)[..., :length]
-        return y
+        return (vectorized if vectorized.serves(u, k) else fourier).convolve(u, k)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None]:
@@ -92,24 +52,10 @@ def convolution_gradients(
     Returns:
         The gradient with respect to u, then that with respect to k; None for what is not needed.
     """
-    if vectorized.serves(u, k):
-        of_u, of_k = vectorized.gradients(u, k, g)
-        return of_u if wants_u else None, of_k if wants_k else None
-    length = u.shape[-1]
-    size = fft_length(2 * length - 1)
-    k_spectrum = torch.fft.rfft(k, n=size).conj()
-    total = torch.zeros_like(k_spectrum)
-    grad_u = torch.empty_like(u) if wants_u else None
-    for block in _blocks(u, size):
-        g_spectrum = torch.fft.rfft(g[block], n=size)
-        if wants_k:
-            product = torch.fft.rfft(u[block], n=size).conj_physical_().mul_(g_spectrum)
-            total = total + product.sum(0)
-        if grad_u is not None:
-            g_spectrum.mul_(k_spectrum)
-            grad_u[block] = torch.fft.irfft(g_spectrum, n=size)[..., :length]
-    grad_k = torch.fft.irfft(total, n=size)[..., :length] if wants_k else None
-    return grad_u, grad_k
+    if not vectorized.serves(u, k):
+        return fourier.gradients(u, k, g, wants_u, wants_k)
+    of_u, of_k = vectorized.gradients(u, k, g)
+    return of_u if wants_u else None, of_k if wants_k else None
 
 
 def convolve(u: Float[Tensor, "b h l"], k: Float[Tensor, "h l"]) -> Float[Tensor, "b h l"]:
