@@ -43,9 +43,9 @@ class TestClaim:
         claim_folder(tmp_path, recipe)
         flipped = replace(recipe.training, augmentation=Augmentation(flip=True))
         before = (tmp_path / RECIPE).read_bytes()
-        with pytest.raises(ConfigError, match=r"another sequences\. Choose another --out"):
+        with pytest.raises(ConfigError, match=r"with sequences=8 \(now 9\)\. Choose another --out"):
             claim_folder(tmp_path, replace(recipe, sequences=9))
-        with pytest.raises(ConfigError, match=r"another training\.augmentation\.flip"):
+        with pytest.raises(ConfigError, match=r"with training\.augmentation\.flip=False"):
             claim_folder(tmp_path, replace(recipe, training=flipped))
         assert (tmp_path / RECIPE).read_bytes() == before
 

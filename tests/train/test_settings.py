@@ -14,7 +14,7 @@ from ns4d.data import Permutation
 from ns4d.errors import ConfigError
 from ns4d.model import Mixer, Norm
 from ns4d.train import RECIPES, Recipe, override
-from ns4d.train.settings import from_plain, to_plain
+from ns4d.train.settings import differences, from_plain, to_plain
 from train.altered import leaves, put
 from train.tiny import restless_recipe, tiny_recipe
 
@@ -230,3 +230,21 @@ def test_any_frozen_dataclass_will_do():
     globals()["Point"] = Point
     assert override(Point(), ["x=2", "label=a"]) == Point(2.0, "a")
     assert override(Point(label="a"), ["label=default"]) == Point()
+
+
+class TestDifferences:
+    def test_each_changed_value_is_named_with_both(self):
+        plain = to_plain(tiny_recipe())
+        changed = override(tiny_recipe(), ["batch=7", "model.layers=9", "augmentation.shift=3"])
+        before = {name: value_at(tiny_recipe(), name) for name in NAMES}
+        assert set(differences(plain, to_plain(changed)).split(", ")) == {
+            f"{name}={before[name]} (now {now})"
+            for name, now in (("batch", 7), ("model.layers", 9), ("augmentation.shift", 3))
+        }
+
+    def test_the_same_have_none(self):
+        assert differences(to_plain(tiny_recipe()), to_plain(tiny_recipe())) == ""
+
+    def test_a_value_that_only_one_has_is_named(self):
+        assert differences({"a": 1}, {"a": 1, "b": {"c": 2}}) == "b.c=None (now 2)"
+        assert differences({"a": 1, "b": {"c": 2}}, {"a": 1}) == "b.c=2 (now None)"

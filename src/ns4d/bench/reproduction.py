@@ -25,6 +25,7 @@ from ns4d.loihi2.comparison import Item, Row, simulated
 from ns4d.loihi2.estimate import Span
 from ns4d.loihi2.mode import Mode
 from ns4d.program import Program, load
+from ns4d.train.journal import epochs_of, read_journal
 from ns4d.zoo import Entry
 
 QUICK = 500
@@ -59,6 +60,7 @@ class Reproduction:
         """For a record in JSON, from which all tables are made."""
         return {
             "model": self.entry.name,
+            "validation_accuracy": selected_accuracy(self.entry),
             "quick": self.quick,
             "figures": self.figures,
             "equal_integers": self.engines,
@@ -66,6 +68,12 @@ class Reproduction:
             "rows": [plain_row(row) for row in self.rows],
             "environment": environment(),
         }
+
+
+def selected_accuracy(entry: Entry) -> float:
+    """Of the epoch that was selected, on the validation part, by the model's journal."""
+    epochs = epochs_of(read_journal(entry.place))
+    return max(epoch["validation_accuracy"] for epoch in epochs)
 
 
 def plain_row(row: Row) -> dict[str, Any]:

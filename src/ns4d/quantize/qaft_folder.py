@@ -16,8 +16,8 @@ from ns4d.storage import write_atomically
 from ns4d.train.checkpoint import BEST, LATEST, load_checkpoint
 from ns4d.train.journal import NAME as JOURNAL
 from ns4d.train.recipe import Recipe
-from ns4d.train.resume import OTHER_FOLDER, flatten
-from ns4d.train.settings import from_plain, to_plain
+from ns4d.train.resume import OTHER_FOLDER
+from ns4d.train.settings import differences, from_plain, to_plain
 
 RECIPE = "qaft.json"
 
@@ -41,7 +41,7 @@ def claim_folder(folder: Path, recipe: QaftRecipe) -> None:
         raise ConfigError(
             str(folder),
             expected="an empty folder or a fine-tuning with the same recipe",
-            got="another run" if found is None else f"one with another {_difference(found, plain)}",
+            got="another run" if found is None else f"one with {differences(found, plain)}",
             fix=OTHER_FOLDER,
         )
     (folder / JOURNAL).unlink(missing_ok=True)
@@ -99,8 +99,3 @@ def _selected(folder: Path) -> str | None:
         return load_checkpoint(folder / BEST).digest
     except ArtefactError:  # nothing, or nothing whole: not what is looked for
         return None
-
-
-def _difference(found: dict[str, Any], wanted: dict[str, Any]) -> str:
-    before = dict(flatten(found))
-    return ", ".join(name for name, value in flatten(wanted) if before.get(name) != value)

@@ -8,7 +8,7 @@ from ns4d.errors import ConfigError
 from ns4d.train.checkpoint import BEST, LATEST, Checkpoint, load_checkpoint
 from ns4d.train.journal import read_journal
 from ns4d.train.recipe import Recipe
-from ns4d.train.settings import to_plain
+from ns4d.train.settings import differences, to_plain
 
 OTHER_FOLDER = "Choose another --out, or repeat the first command to go on with that run."
 
@@ -57,7 +57,7 @@ def _require_same(folder: Path, checkpoint: Checkpoint, recipe: Recipe, data: st
         raise ConfigError(
             str(folder),
             expected="an empty folder or a run of the same recipe",
-            got=f"a run with {_difference(checkpoint.recipe, recipe)}",
+            got=f"a run with {differences(*map(to_plain, (checkpoint.recipe, recipe)))}",
             fix=OTHER_FOLDER,
         )
     require_same_data(str(folder), checkpoint, data)
@@ -76,17 +76,3 @@ def require_same_data(where: str, checkpoint: Checkpoint, data: str) -> None:
             got=f"other data under the same name (digest {data})",
             fix="Bring the old data back, or train anew in another --out.",
         )
-
-
-def _difference(old: Recipe, new: Recipe) -> str:
-    pairs = zip(flatten(to_plain(old)), flatten(to_plain(new)), strict=True)
-    return ", ".join(f"{name}={was} (now {now})" for (name, was), (_, now) in pairs if was != now)
-
-
-def flatten(plain: dict, prefix: str = "") -> list[tuple[str, object]]:
-    """Nested settings as (dotted name, value)."""
-    rows: list[tuple[str, object]] = []
-    for name, value in plain.items():
-        nested = isinstance(value, dict)
-        rows += flatten(value, f"{prefix}{name}.") if nested else [(prefix + name, value)]
-    return rows

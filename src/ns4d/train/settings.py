@@ -9,7 +9,7 @@ import dataclasses
 import difflib
 import types
 import typing
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from functools import cache
 from typing import Any, NoReturn, TypeVar
@@ -75,6 +75,23 @@ def _restore(kind: Any, value: Any, where: str) -> Any:
     if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
         _refuse(where, KINDS[kind], repr(value))
     return kind(value)
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    """Where two settings as `to_plain` gives them differ.
+
+    >>> differences({"batch": 64, "model": {"layers": 4}}, {"batch": 64, "model": {"layers": 6}})
+    'model.layers=4 (now 6)'
+    """
+    before, after = dict(_flat(old)), dict(_flat(new))
+    pairs = ((name, before.get(name), after.get(name)) for name in {**before, **after})
+    return ", ".join(f"{name}={was} (now {now})" for name, was, now in pairs if was != now)
+
+
+def _flat(plain: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in plain.items():
+        nested = isinstance(value, Mapping)
+        yield from _flat(value, f"{prefix}{name}.") if nested else [(prefix + name, value)]
 
 
 def override(settings: T, assignments: Iterable[str]) -> T:
