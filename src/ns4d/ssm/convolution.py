@@ -11,12 +11,13 @@ an accelerator, by compiled code (`ns4d.ssm.vectorized`), else by the library's
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ns4d.errors import ShapeError
 from ns4d.ssm import fourier, vectorized
 
 
@@ -51,7 +52,13 @@ def convolution_gradients(
 
     Returns:
         The gradient with respect to u, then that with respect to k; None for what is not needed.
+
+    Raises:
+        ShapeError: If the three do not belong together.
     """
+    _require_shapes(u, k)
+    if g.shape != u.shape:
+        _refuse("gradient g", f"{tuple(u.shape)}, the shape of the inputs", g)
     if not vectorized.serves(u, k):
         return fourier.gradients(u, k, g, wants_u, wants_k)
     of_u, of_k = vectorized.gradients(u, k, g)
@@ -67,6 +74,23 @@ def convolve(u: Float[Tensor, "b h l"], k: Float[Tensor, "h l"]) -> Float[Tensor
 
     Returns:
         The first l outputs.
+
+    Raises:
+        ShapeError: If there is not one kernel per channel, as long as the input.
     """
+    _require_shapes(u, k)
     with torch.autocast(u.device.type, enabled=False):
         return _CausalConvolution.apply(u.to(k.dtype), k)  # type: ignore[no-any-return]
+
+
+def _require_shapes(u: Tensor, k: Tensor) -> None:
+    """Compiled code takes addresses: it would read whatever lies behind a kernel too short."""
+    if u.ndim != 3:
+        _refuse("inputs u", "(batch, channels, length)", u)
+    if k.shape != u.shape[1:]:
+        _refuse("kernels k", f"{tuple(u.shape[1:])}, one per channel, as long as the input", k)
+
+
+def _refuse(where: str, expected: str, got: Tensor) -> NoReturn:
+    fix = "Put the batch first, the channels second, time last."
+    raise ShapeError(where, expected=expected, got=str(tuple(got.shape)), fix=fix)

@@ -265,3 +265,57 @@ def test_a_room_begins_where_vectors_may():
     """The compiled code reads rows at multiples of 64 bytes."""
     plan = channels_file.plan_for(784)
     assert channels_file._room(plan, 3).data_ptr() % 64 == 0
+
+
+WRONG_SHAPES = """
+import torch
+from ns4d.errors import ShapeError
+from ns4d.ssm import convolve
+from ns4d.ssm.convolution import convolution_gradients
+
+u, k = torch.zeros(2, 3, 40), torch.zeros(3, 40)
+for call in (
+    lambda: convolve(u[0], k),
+    lambda: convolve(u, k[:2]),
+    lambda: convolve(u, k[:, 1:]),
+    lambda: convolve(u, k.mT),
+    lambda: convolution_gradients(u, k[:1], u),
+    lambda: convolution_gradients(u, k, u[:1]),
+):
+    try:
+        call()
+    except ShapeError as error:
+        print(error)
+"""
+
+
+def test_compiled_code_sees_no_wrong_shape():
+    """Refused without the annotations' checks too, which only tests have."""
+    ran = in_new_process(WRONG_SHAPES, str(LANES))
+    fix = "Put the batch first, the channels second, time last."
+    kernels = "kernels k: expected (3, 40), one per channel, as long as the input"
+    assert ran.stdout.splitlines() == [
+        f"inputs u: expected (batch, channels, length), got (3, 40). {fix}",
+        f"{kernels}, got (2, 40). {fix}",
+        f"{kernels}, got (3, 39). {fix}",
+        f"{kernels}, got (40, 3). {fix}",
+        f"{kernels}, got (1, 40). {fix}",
+        f"gradient g: expected (2, 3, 40), the shape of the inputs, got (1, 3, 40). {fix}",
+    ], ran.stderr
+
+
+COMPILED_BY_TORCH = """
+import torch
+from ns4d.ssm import convolve
+
+u, k = torch.randn(2, 3, 40), torch.randn(3, 40)
+compiled = torch.compile(convolve, backend="aot_eager")
+torch.testing.assert_close(compiled(u, k), convolve(u, k))
+print("equal")
+"""
+
+
+def test_what_torch_compiles_takes_its_ffts():
+    """It calls with tensors that have shapes, but no numbers yet."""
+    ran = in_new_process(COMPILED_BY_TORCH, str(LANES))
+    assert ran.stdout.strip() == "equal", ran.stderr
