@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
 from ns4d.ssm.vectorized.code import ROW, Code, Complex, Value, instruction
@@ -40,15 +41,12 @@ def _odd(code: Code, x: Sequence[Complex]) -> list[Complex]:
     r, half = len(x), range(1, len(x) // 2 + 1)
     sums = [code.plus(x[j], x[r - j]) for j in half]
     differences = [code.minus(x[j], x[r - j]) for j in half]
-    found: dict[int, Complex] = {0: x[0]}
-    for each in sums:
-        found[0] = code.plus(found[0], each)
+    found = {0: reduce(code.plus, sums, x[0])}
     for k in half:
-        even, odd = x[0], (code.constant(0.0), code.constant(0.0))
-        for j in half:
-            angle = 2 * math.pi * j * k / r
-            even = code.plus(even, _scaled(code, sums[j - 1], math.cos(angle)))
-            odd = code.plus(odd, _scaled(code, differences[j - 1], math.sin(angle)))
+        angles = [2 * math.pi * j * k / r for j in half]
+        cosines = [_scaled(code, z, math.cos(a)) for z, a in zip(sums, angles, strict=True)]
+        sines = [_scaled(code, z, math.sin(a)) for z, a in zip(differences, angles, strict=True)]
+        even, odd = reduce(code.plus, cosines, x[0]), reduce(code.plus, sines)
         minus_i_odd = odd[1], code.builder.fneg(odd[0])
         found[k], found[r - k] = code.plus(even, minus_i_odd), code.minus(even, minus_i_odd)
     return [found[k] for k in range(r)]
