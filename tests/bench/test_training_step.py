@@ -10,7 +10,16 @@ import torch
 
 from ns4d.bench.summary import BenchResult
 from ns4d.bench.textbook import textbook_forward
-from ns4d.bench.training_step import CORES, SIZES, VARIANTS, StepCost, command_for, variants_on
+from ns4d.bench.training_step import (
+    CORES,
+    SIZES,
+    VARIANTS,
+    StepCost,
+    _in_new_process,
+    command_for,
+    variants_on,
+)
+from ns4d.errors import TrainingError
 from ns4d.model import ModelConfig, Network
 
 
@@ -45,6 +54,14 @@ def test_a_child_process_measures_time_with_memory(variant: str) -> None:
     assert cost.seconds > 0
     # At least the activations that backward needs: two per layer, 64 x 64 x 784 floats each.
     assert cost.memory > 2 * 4 * 64 * 64 * 784 * 4
+
+
+def test_a_process_that_fails_is_quoted() -> None:
+    with pytest.raises(TrainingError) as caught:
+        _in_new_process("small", "textbook", "nowhere", 1)
+    assert "'small', 'textbook', on nowhere: expected exit status 0" in str(caught.value)
+    assert "nowhere" in str(caught.value).partition("got 1: ")[2]
+    assert "-m ns4d.bench.training_step small textbook nowhere 1" in str(caught.value)
 
 
 def test_processes_share_the_cores_of_a_cpu_and_of_nothing_else() -> None:

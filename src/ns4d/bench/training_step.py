@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import resource
+import shlex
 import statistics
 import subprocess
 import sys
@@ -20,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from ns4d.bench.textbook import textbook_forward
+from ns4d.errors import TrainingError
 from ns4d.model import ModelConfig, Network
 from ns4d.model.config import large, small
 from ns4d.train.allocator import keep_freed_memory
@@ -184,7 +186,14 @@ def command_for(size: str, variant: str, device: str, steps: int) -> list[str]:
 
 def _in_new_process(size: str, variant: str, device: str, steps: int) -> StepCost:
     command = command_for(size, variant, device, steps)
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise TrainingError(
+            f"the training step of {size!r}, {variant!r}, on {device}",
+            expected="exit status 0 of the process that measures it",
+            got=f"{done.returncode}: {done.stderr.strip()}",
+            fix=f"Run it by itself: {shlex.join(command)}",
+        )
     return StepCost(**json.loads(done.stdout))
 
 
