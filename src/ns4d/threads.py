@@ -1,11 +1,22 @@
-"""The same work on several threads, for compiled code that releases the interpreter's lock."""
+"""Work in parts on several threads, for compiled code that releases the interpreter's lock."""
 
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cache
+
+# Threads of GNU OpenMP, torch's on Linux, spin for milliseconds after their last loop, on the cores
+# that these threads need. So many turns are some microseconds, about as long as to the next loop.
+SPIN = {"GOMP_SPINCOUNT": "10000"}
+
+
+def spin_less() -> None:
+    """Ask OpenMP to leave the cores sooner; it only hears what is said before torch is loaded."""
+    for name, turns in SPIN.items():
+        os.environ.setdefault(name, turns)
 
 
 def together(part: Callable[[int], None], threads: int) -> None:
@@ -36,6 +47,38 @@ def together(part: Callable[[int], None], threads: int) -> None:
             once(k)
         wait(started)
         raise
+
+
+def spread(part: Callable[[int], None], parts: int, threads: int) -> None:
+    """Run every part once, the caller's thread with the others, each taking what is left.
+
+    A thread that wakes late so finds less to do, and nobody waits for one that has not woken. An
+    error or an interrupt ends the work after the parts that have begun.
+
+    Args:
+        part: Called with 0 … parts - 1.
+        parts: How many there are.
+        threads: How many may work.
+    """
+    waiting = deque(range(parts))
+
+    def work() -> None:
+        while waiting:
+            try:
+                k = waiting.popleft()
+            except IndexError:  # another thread was faster
+                return
+            part(k)
+
+    others = [_pool(threads).submit(work) for _ in range(min(threads, parts) - 1)]
+    try:
+        work()
+    finally:
+        waiting.clear()
+        wait([other for other in others if not other.cancel()])
+    for other in others:
+        if not other.cancelled():
+            other.result()
 
 
 @cache

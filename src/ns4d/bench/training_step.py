@@ -7,6 +7,7 @@ the parent (`compare_training_steps`) and the child (`python -m ns4d.bench.train
 from __future__ import annotations
 
 import json
+import os
 import resource
 import shlex
 import statistics
@@ -24,6 +25,7 @@ from ns4d.bench.textbook import textbook_forward
 from ns4d.errors import TrainingError
 from ns4d.model import ModelConfig, Network
 from ns4d.model.config import large, small
+from ns4d.threads import SPIN
 from ns4d.train.allocator import keep_freed_memory
 from ns4d.train.distributed import Processes, join_processes
 from ns4d.train.optimizer import build_optimizer
@@ -55,7 +57,8 @@ class Variant:
 
     Args:
         forward: Forward pass.
-        as_trained: Whether as `ns4d train` does: freed memory is kept, CUDA replays a graph.
+        as_trained: Whether as `ns4d train` does: freed memory is kept, idle threads spin less, CUDA
+            replays a graph.
         processes: How many share the batch, one thread each; None is one process with all cores.
     """
 
@@ -186,7 +189,8 @@ def command_for(size: str, variant: str, device: str, steps: int) -> list[str]:
 
 def _in_new_process(size: str, variant: str, device: str, steps: int) -> StepCost:
     command = command_for(size, variant, device, steps)
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    environment = os.environ | (SPIN if VARIANTS[variant].as_trained else {})
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     if done.returncode:
         raise TrainingError(
             f"the training step of {size!r}, {variant!r}, on {device}",

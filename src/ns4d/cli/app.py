@@ -7,6 +7,7 @@ import sys
 import typer
 
 from ns4d.errors import Ns4dError
+from ns4d.threads import spin_less
 
 app = typer.Typer(
     help="Train a diagonal state-space model, make it an integer program, stream it exactly.",
@@ -18,6 +19,7 @@ app = typer.Typer(
 
 def main() -> None:
     """Run a command; an error that ns4d raises on purpose becomes one line and exit code 1."""
+    spin_less()
     try:
         app()
     except Ns4dError as error:

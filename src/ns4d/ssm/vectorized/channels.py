@@ -28,9 +28,10 @@ from torch import Tensor
 from ns4d.ssm.vectorized import passes
 from ns4d.ssm.vectorized.code import LANES, ROW
 from ns4d.ssm.vectorized.plan import Plan, plan_for
-from ns4d.threads import together
+from ns4d.threads import spread
 
 NUMBERS = ROW // 4  # of a row
+PARTS = 8  # per thread
 
 
 def serves(u: Tensor, k: Tensor) -> bool:
@@ -54,12 +55,12 @@ def convolve(u: Float[Tensor, "b h l"], k: Float[Tensor, "h l"]) -> Float[Tensor
     u, plan = u.contiguous(), plan_for(u.shape[-1])
     frequencies, y = _frequencies(plan, k), torch.empty_like(u)
 
-    def part(first: int, end: int, spare: Tensor) -> None:
-        room = _room(plan, 1)
-        places = (tensor.data_ptr() for tensor in (spare, room, u, frequencies, y))
+    def part(first: int, end: int, room: Tensor) -> None:
+        tensors = (_spare(plan), room, u, frequencies, y)
+        places = (tensor.data_ptr() for tensor in tensors)
         passes.convolve(*_shared(plan), first, end, u.shape[1], len(u), *places)
 
-    _spread(part, plan, u.shape[1])
+    _by_channels(part, u.shape[1], lambda: _room(plan, 1))
     return y
 
 
@@ -79,12 +80,12 @@ def gradients(
     frequencies, of_u = _frequencies(plan, k), torch.empty_like(u)
     sums = torch.zeros_like(frequencies)
 
-    def part(first: int, end: int, spare: Tensor) -> None:
-        room = _room(plan, 3)
-        places = (tensor.data_ptr() for tensor in (spare, room, u, frequencies, g, of_u, sums))
+    def part(first: int, end: int, room: Tensor) -> None:
+        tensors = (_spare(plan), room, u, frequencies, g, of_u, sums)
+        places = (tensor.data_ptr() for tensor in tensors)
         passes.gradients(*_shared(plan), first, end, u.shape[1], len(u), *places)
 
-    _spread(part, plan, u.shape[1])
+    _by_channels(part, u.shape[1], lambda: _room(plan, 3))
     return of_u, _responses(plan, sums, u.shape[1])
 
 
@@ -122,12 +123,21 @@ def _spare(plan: Plan) -> Tensor:
     return torch.zeros(2 * plan.length)
 
 
-def _spread(part: Callable[[int, int, Tensor], None], plan: Plan, channels: int) -> None:
-    """Every thread some consecutive channels."""
+def _by_channels(
+    part: Callable[[int, int, Tensor], None], channels: int, room: Callable[[], Tensor]
+) -> None:
+    """Call a part with consecutive channels, more of them than threads, so that none waits long.
+
+    The rooms to work in are as many as the threads, and pass from part to part.
+    """
     threads = max(1, min(torch.get_num_threads(), channels))
+    parts = 1 if threads == 1 else min(PARTS * threads, channels)
+    free = [room() for _ in range(threads)]
 
-    def one(thread: int) -> None:
-        first, end = (channels * k // threads for k in (thread, thread + 1))
-        part(first, end, _spare(plan))
+    def one(k: int) -> None:
+        first, end = (channels * at // parts for at in (k, k + 1))
+        taken = free.pop()
+        part(first, end, taken)
+        free.append(taken)
 
-    together(one, threads)
+    spread(one, parts, threads)
