@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import cache
 
 # Threads of GNU OpenMP, torch's on Linux, spin for milliseconds after their last loop, on the cores
-# that these threads need. So many turns are some microseconds, about as long as to the next loop.
+# that these threads need. So many turns are a fraction of a millisecond.
 SPIN = {"GOMP_SPINCOUNT": "10000"}
 
 
@@ -53,7 +53,8 @@ def spread(part: Callable[[int], None], parts: int, threads: int) -> None:
     """Run every part once, the caller's thread with the others, each taking what is left.
 
     A thread that wakes late so finds less to do, and nobody waits for one that has not woken. An
-    error or an interrupt ends the work after the parts that have begun.
+    error or an interrupt ends the work after the parts that have begun: for what may stay undone,
+    where `together` finishes what it has begun.
 
     Args:
         part: Called with 0 … parts - 1.
@@ -68,10 +69,16 @@ def spread(part: Callable[[int], None], parts: int, threads: int) -> None:
                 k = waiting.popleft()
             except IndexError:  # another thread was faster
                 return
-            part(k)
+            try:
+                part(k)
+            except BaseException:
+                waiting.clear()
+                raise
 
-    others = [_pool(threads).submit(work) for _ in range(min(threads, parts) - 1)]
+    others: list[Future[None]] = []
     try:
+        for _ in range(min(threads, parts) - 1):
+            others.append(_pool(threads).submit(work))
         work()
     finally:
         waiting.clear()

@@ -246,5 +246,6 @@ class TestDifferences:
         assert differences(to_plain(tiny_recipe()), to_plain(tiny_recipe())) == ""
 
     def test_a_value_that_only_one_has_is_named(self):
-        assert differences({"a": 1}, {"a": 1, "b": {"c": 2}}) == "b.c=None (now 2)"
-        assert differences({"a": 1, "b": {"c": 2}}, {"a": 1}) == "b.c=2 (now None)"
+        assert differences({"a": 1}, {"a": 1, "b": {"c": 2}}) == "b.c=? (now 2)"
+        assert differences({"a": 1, "b": {"c": 2}}, {"a": 1}) == "b.c=2 (now ?)"
+        assert differences({"a": 1}, {"a": 1, "b": None}) == "b=? (now None)"

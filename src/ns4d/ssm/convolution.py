@@ -59,7 +59,9 @@ def convolution_gradients(
     _require_shapes(u, k)
     if g.shape != u.shape:
         _refuse("gradient g", f"{tuple(u.shape)}, the shape of the inputs", g)
-    if not vectorized.serves(u, k):
+    # Where a graph of the gradients themselves is wanted, they are made of operations of torch.
+    differentiated = torch.is_grad_enabled() and any(each.requires_grad for each in (u, k, g))
+    if differentiated or not vectorized.serves(u, k, g):
         return fourier.gradients(u, k, g, wants_u, wants_k)
     of_u, of_k = vectorized.gradients(u, k, g)
     return of_u if wants_u else None, of_k if wants_k else None

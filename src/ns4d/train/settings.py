@@ -78,13 +78,13 @@ def _restore(kind: Any, value: Any, where: str) -> Any:
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    """Where two settings as `to_plain` gives them differ.
+    """Where two settings as `to_plain` gives them differ; "?" stands for what one does not have.
 
     >>> differences({"batch": 64, "model": {"layers": 4}}, {"batch": 64, "model": {"layers": 6}})
     'model.layers=4 (now 6)'
     """
     before, after = dict(_flat(old)), dict(_flat(new))
-    pairs = ((name, before.get(name), after.get(name)) for name in {**before, **after})
+    pairs = ((name, before.get(name, "?"), after.get(name, "?")) for name in {**before, **after})
     return ", ".join(f"{name}={was} (now {now})" for name, was, now in pairs if was != now)
 
 

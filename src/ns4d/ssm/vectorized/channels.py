@@ -10,8 +10,9 @@ With g the gradient at y, and ~ a sequence backwards in time, the gradients are 
 
     ∂L/∂u = ~(K * ~g)        ∂L/∂K = ~(Σ_b u * ~g)                                           (2)
 
-Channels are spread over the threads of torch; each is computed as it would be alone, so neither
-their number nor the other sequences change a bit of (1) or of ∂L/∂u.
+Channels are spread over as many threads as torch has; each is computed as it would be alone, so
+neither their number nor the other sequences change a bit of (1) or of ∂L/∂u. A room is memory for
+the rows of one transform or of several.
 
 Source    R. Crandall, B. Fagin, Discrete Weighted Transforms and Large-Integer Arithmetic,
           Mathematics of Computation 62, 1994: the weights θ^i ("right-angle convolution").
@@ -24,9 +25,10 @@ from collections.abc import Callable
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 from ns4d.ssm.vectorized import passes
-from ns4d.ssm.vectorized.code import LANES, ROW
+from ns4d.ssm.vectorized.code import LANES, PART, ROW
 from ns4d.ssm.vectorized.plan import Plan, plan_for
 from ns4d.threads import spread
 
@@ -34,12 +36,19 @@ NUMBERS = ROW // 4  # of a row
 PARTS = 8  # per thread
 
 
-def serves(u: Tensor, k: Tensor) -> bool:
-    """Whether this file can convolve these; what torch compiles itself has no addresses yet."""
-    if torch.compiler.is_compiling():
+def serves(*tensors: Tensor) -> bool:
+    """Whether this file can compute with these: numbers that lie in memory, and nobody records how.
+
+    Torch records what it compiles, traces or exports; it cannot see into compiled code.
+    """
+    recorded = torch.compiler.is_compiling() or _get_current_dispatch_mode() is not None
+    if recorded or torch.jit.is_tracing():  # pyright: ignore[reportPrivateImportUsage]
         return False
-    on_cpu = u.device.type == k.device.type == "cpu"
-    return on_cpu and u.dtype == k.dtype == torch.float32 and u.shape[-1] >= LANES
+    plain = all(
+        each.device.type == "cpu" and each.dtype == torch.float32 and not each.is_neg()
+        for each in tensors
+    )
+    return plain and tensors[0].shape[-1] >= LANES
 
 
 def convolve(u: Float[Tensor, "b h l"], k: Float[Tensor, "h l"]) -> Float[Tensor, "b h l"]:
@@ -55,12 +64,12 @@ def convolve(u: Float[Tensor, "b h l"], k: Float[Tensor, "h l"]) -> Float[Tensor
     u, plan = u.contiguous(), plan_for(u.shape[-1])
     frequencies, y = _frequencies(plan, k), torch.empty_like(u)
 
-    def part(first: int, end: int, room: Tensor) -> None:
+    def compute(first: int, end: int, room: Tensor) -> None:
         tensors = (_spare(plan), room, u, frequencies, y)
         places = (tensor.data_ptr() for tensor in tensors)
         passes.convolve(*_shared(plan), first, end, u.shape[1], len(u), *places)
 
-    _by_channels(part, u.shape[1], lambda: _room(plan, 1))
+    _by_channels(compute, u.shape[1], lambda: _room(plan, 1))
     return y
 
 
@@ -80,12 +89,12 @@ def gradients(
     frequencies, of_u = _frequencies(plan, k), torch.empty_like(u)
     sums = torch.zeros_like(frequencies)
 
-    def part(first: int, end: int, room: Tensor) -> None:
+    def compute(first: int, end: int, room: Tensor) -> None:
         tensors = (_spare(plan), room, u, frequencies, g, of_u, sums)
         places = (tensor.data_ptr() for tensor in tensors)
         passes.gradients(*_shared(plan), first, end, u.shape[1], len(u), *places)
 
-    _by_channels(part, u.shape[1], lambda: _room(plan, 3))
+    _by_channels(compute, u.shape[1], lambda: _room(plan, 3))
     return of_u, _responses(plan, sums, u.shape[1])
 
 
@@ -103,7 +112,7 @@ def _responses(plan: Plan, frequencies: Tensor, channels: int) -> Float[Tensor, 
     """The inverse of F at as many channels, backwards in time."""
     by_lane = frequencies.view(-1, LANES, plan.rows, 2).permute(0, 2, 3, 1)
     rows, spare = (by_lane / plan.rows).contiguous(), _spare(plan)
-    k = torch.empty(channels, plan.length)
+    k = torch.empty(channels, plan.length, dtype=torch.float32, device="cpu")
     places = (tensor.data_ptr() for tensor in (spare, rows))
     passes.responses(*_shared(plan), k.data_ptr(), channels, *places)
     return k
@@ -115,20 +124,22 @@ def _shared(plan: Plan) -> tuple[object, ...]:
 
 def _room(plan: Plan, count: int) -> Tensor:
     """Rows for so many transforms; torch begins every tensor at a multiple of 64 bytes."""
-    return torch.empty(count * plan.rows * NUMBERS)
+    room = torch.empty(count * plan.rows * NUMBERS, dtype=torch.float32, device="cpu")
+    assert room.data_ptr() % PART == 0
+    return room
 
 
 def _spare(plan: Plan) -> Tensor:
     """Two sequences for the lanes that have none: zeros to read, then what nobody reads."""
-    return torch.zeros(2 * plan.length)
+    return torch.zeros(2 * plan.length, dtype=torch.float32, device="cpu")
 
 
 def _by_channels(
-    part: Callable[[int, int, Tensor], None], channels: int, room: Callable[[], Tensor]
+    compute: Callable[[int, int, Tensor], None], channels: int, room: Callable[[], Tensor]
 ) -> None:
-    """Call a part with consecutive channels, more of them than threads, so that none waits long.
+    """Compute some consecutive channels at a time, in more parts than threads: none waits long.
 
-    The rooms to work in are as many as the threads, and pass from part to part.
+    The rooms are as many as the threads, and pass from part to part.
     """
     threads = max(1, min(torch.get_num_threads(), channels))
     parts = 1 if threads == 1 else min(PARTS * threads, channels)
@@ -137,7 +148,7 @@ def _by_channels(
     def one(k: int) -> None:
         first, end = (channels * at // parts for at in (k, k + 1))
         taken = free.pop()
-        part(first, end, taken)
+        compute(first, end, taken)
         free.append(taken)
 
     spread(one, parts, threads)
