@@ -21,6 +21,7 @@ def test_the_layers_are_those_of_the_networks_that_are_trained():
     assert {
         name: (size.batch, size.model.channels, size.length) for name, size in SIZES.items()
     } == SHAPES
+    assert SHAPES == {"small": (64, 64, 784), "large": (32, 128, 1024)}
 
 
 def test_all_subjects_are_measured_and_agree():

@@ -16,21 +16,22 @@ import torch
 from torch import Tensor
 
 from ns4d.bench.tables import Table
+from ns4d.bench.textbook import textbook_convolve
+from ns4d.bench.training_step import SIZES
 from ns4d.ssm import fourier, vectorized
 
 Results = tuple[Tensor, Tensor, Tensor]
 Compute = Callable[[Tensor, Tensor, Tensor], Results]
 # Of a layer: sequences, channels, steps.
 SHAPES: Mapping[str, tuple[int, int, int]] = MappingProxyType(
-    {"small": (64, 64, 784), "large": (32, 128, 1024)}
+    {name: (size.batch, size.model.channels, size.length) for name, size in SIZES.items()}
 )
 BASELINE = "textbook, autograd"
 
 
 def _textbook(u: Tensor, k: Tensor, g: Tensor) -> Results:
-    leaves, size = [tensor.detach().requires_grad_() for tensor in (u, k)], 2 * u.shape[-1]
-    product = torch.fft.rfft(leaves[0], size) * torch.fft.rfft(leaves[1], size)
-    y = torch.fft.irfft(product, size)[..., : u.shape[-1]]
+    leaves = [tensor.detach().requires_grad_() for tensor in (u, k)]
+    y = textbook_convolve(*leaves)
     of_u, of_k = torch.autograd.grad(y, leaves, g)
     return y.detach(), of_u, of_k
 

@@ -42,5 +42,11 @@ def _convolve(ssm: StateSpace, u: Float[Tensor, "b h l"]) -> Float[Tensor, "b h 
     exponents = delta_a[..., None] * torch.arange(length, device=u.device)
     weights = torch.view_as_complex(ssm.c) * b_bar
     kernel = 2 * torch.einsum("hn,hnl->hl", weights, torch.exp(exponents)).real
-    product = torch.fft.rfft(u, n=2 * length) * torch.fft.rfft(kernel, n=2 * length)
-    return torch.fft.irfft(product, n=2 * length)[..., :length] + ssm.d[:, None] * u
+    return textbook_convolve(u, kernel) + ssm.d[:, None] * u
+
+
+def textbook_convolve(u: Float[Tensor, "b h l"], k: Float[Tensor, "h l"]) -> Tensor:
+    """Each channel with its kernel, causally: FFTs of 2l points."""
+    length = u.shape[-1]
+    product = torch.fft.rfft(u, n=2 * length) * torch.fft.rfft(k, n=2 * length)
+    return torch.fft.irfft(product, n=2 * length)[..., :length]
