@@ -15,11 +15,36 @@ from ns4d.ssm.vectorized.code import LANES, ROW
 from ns4d.ssm.vectorized.gates import clear, sum_lanes
 
 compiled = partial(njit, error_model="numpy", nogil=True)
-down_3, down_4, down_5, down_8 = map(butterfly.down, (3, 4, 5, 8))
-up_3, up_4, up_5, up_8 = map(butterfly.up, (3, 4, 5, 8))
+RADICES = (3, 4, 5, 8)
 enter, enter_backwards = gates.enter, gates.enter_backwards
 leave, leave_backwards = gates.leave, gates.leave_backwards
 BLOCK, STEP = LAST * ROW, 4  # bytes of a last pass's rows, of a number in a sequence
+
+
+def _over_blocks(three: Any, four: Any, five: Any, eight: Any) -> Any:
+    """One pass over all rows, by the butterflies of one direction."""
+
+    @compiled()
+    def over_blocks(r, apart, table, rows, end):
+        for block in range(rows, end, r * apart):
+            factors = table
+            for row in range(block, block + apart, ROW):
+                where = (row, apart, factors)
+                if r == 4:
+                    four(where)
+                elif r == 8:
+                    eight(where)
+                elif r == 5:
+                    five(where)
+                else:
+                    three(where)
+                factors += (r - 1) * FACTOR
+
+    return over_blocks
+
+
+down_blocks = _over_blocks(*map(butterfly.down, RADICES))
+up_blocks = _over_blocks(*map(butterfly.up, RADICES))
 
 
 @compiled()
@@ -27,19 +52,7 @@ def downwards(passes, rows, end):
     """All passes down but the last."""
     for p in range(len(passes)):
         r, apart, table = passes[p]
-        for block in range(rows, end, r * apart):
-            factors = table
-            for row in range(block, block + apart, ROW):
-                where = (row, apart, factors)
-                if r == 4:
-                    down_4(where)
-                elif r == 8:
-                    down_8(where)
-                elif r == 5:
-                    down_5(where)
-                else:
-                    down_3(where)
-                factors += (r - 1) * FACTOR
+        down_blocks(r, apart, table, rows, end)
 
 
 @compiled()
@@ -47,19 +60,7 @@ def upwards(passes, rows, end):
     """All passes up but the first."""
     for p in range(len(passes) - 1, -1, -1):
         r, apart, table = passes[p]
-        for block in range(rows, end, r * apart):
-            factors = table
-            for row in range(block, block + apart, ROW):
-                where = (row, apart, factors)
-                if r == 4:
-                    up_4(where)
-                elif r == 8:
-                    up_8(where)
-                elif r == 5:
-                    up_5(where)
-                else:
-                    up_3(where)
-                factors += (r - 1) * FACTOR
+        up_blocks(r, apart, table, rows, end)
 
 
 @compiled()
