@@ -50,7 +50,8 @@ def _identity(v: Tensor) -> Tensor:
     return v
 
 
-MIXERS = {Mixer.RELU: functional.relu, Mixer.GLU: _glu, Mixer.LINEAR: _identity}
+# ReLU in place: what the linear map has just made is nobody else's yet.
+MIXERS = {Mixer.RELU: torch.relu_, Mixer.GLU: _glu, Mixer.LINEAR: _identity}
 
 
 def mix_channels(linear: nn.Linear, z: Float[Tensor, "b i l"]) -> Float[Tensor, "b o l"]:
