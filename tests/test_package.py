@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from importlib.metadata import PackageNotFoundError
 from itertools import chain
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import pytest
 
 import ns4d
 import ns4d.data
+from ns4d.cli.app import _extras, _of_an_extra
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PACKAGE = REPOSITORY / "src" / "ns4d"
@@ -101,6 +103,74 @@ def test_every_pin_is_exact_and_every_dependency_is_pinned():
     project = PROJECT["project"]
     wanted = chain(project["dependencies"], *project["optional-dependencies"].values())
     assert {name.split(">=")[0] for name in wanted} <= {name for name, _ in pins}
+
+
+def run_without(modules: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """A command in another process, in which every import of these modules fails."""
+    blocked = f"sys.modules.update(dict.fromkeys({modules.split()}))"
+    code = f"import sys\n{blocked}\nfrom ns4d import cli\nsys.argv[0] = 'ns4d'\ncli.main()"
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(PACKAGE.parent)},
+        timeout=120,
+        check=False,
+    )
+
+
+class TestAPlainInstallation:
+    """Without the packages of the extras, a command says which it needs, and how to get it."""
+
+    @pytest.mark.parametrize(
+        ("missing", "command", "extra"),
+        [
+            ("torch", "train", "train"),
+            ("matplotlib", "demo", "report"),
+            ("jinja2", "demo", "report"),
+        ],
+    )
+    def test_a_missing_package_is_one_line(self, tmp_path, missing, command, extra):
+        arguments = ["digits"] if command == "train" else []
+        ran = run_without(missing, command, *arguments, cwd=tmp_path)
+        told = f"error: ns4d {command}: expected the package {missing}, got no such package. "
+        assert ran.stderr == f'{told}Install it: pip install "ns4d[{extra}]".\n'
+        assert (ran.returncode, ran.stdout) == (1, "")
+        assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize("module", ["numpy", "ns4d.train", "torch.nn"])
+    def test_another_missing_module_is_a_bug(self, tmp_path, module):
+        """One that every installation has, one of ours, one inside a package that is there."""
+        ran = run_without(module, "train", "digits", cwd=tmp_path)
+        assert ran.returncode == 1
+        assert ran.stderr.startswith("Traceback")
+        assert "ModuleNotFoundError" in ran.stderr
+
+    def test_the_smallest_extra_is_named(self):
+        assert 'ns4d[onnx]"' in str(_of_an_extra("onnx"))
+
+    def test_a_module_may_be_named_otherwise_than_its_package(self):
+        error = _of_an_extra("PIL")
+        assert error is not None
+        assert error.expected == "the package pillow"
+        assert error.fix == 'Install it: pip install "ns4d[train]".'
+
+    def test_the_extras_are_those_of_the_metadata(self, monkeypatch):
+        lines = [
+            "numpy>=2",
+            "one>=1; extra == 'a'",
+            'two[x]~=2 ; python_version<"4" and extra == "a"',
+        ]
+        monkeypatch.setattr("importlib.metadata.requires", lambda _: [*lines, "one; extra=='b-c'"])
+        assert _extras() == {"a": ["one", "two"], "b-c": ["one"]}
+
+    def test_what_is_not_installed_has_no_extras(self, monkeypatch):
+        def absent(name: str) -> None:
+            raise PackageNotFoundError(name)
+
+        monkeypatch.setattr("importlib.metadata.requires", absent)
+        assert _of_an_extra("torch") is None
 
 
 class TestShapeChecks:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from ns4d.errors import ConfigError
+import ns4d
+from ns4d.errors import ArtefactError, ConfigError
 from ns4d.train import train
 from ns4d.train.journal import NAME, Journal, epochs_of, read_journal
 from ns4d.train.settings import to_plain
@@ -73,6 +76,81 @@ def test_without_its_last_newline_a_record_is_complete(tmp_path):
     assert steps(tmp_path) == [1, 2]
 
 
+@pytest.mark.parametrize("rest", [b"", b"\n\n", b'{"kind": "epo', b"\xff", b"\0\0\0", b"7"])
+def test_what_a_crash_left_after_the_last_line_is_dropped(tmp_path, rest):
+    (tmp_path / NAME).write_bytes(json.dumps(record(1)).encode() + b"\n" + rest)
+    assert steps(tmp_path) == [1]
+    with Journal(tmp_path, 9) as journal:
+        journal.write(record(3))
+    assert steps(tmp_path) == [1, 3]
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        *(b"7", b"null", b"\xff", b"[" * 9999, b'{"kind": "epo'),
+        *(b'{"step": 1}', b'{"kind": "epoch"}', b'{"kind": "epoch", "step": "1"}'),
+    ],
+    ids=lambda line: repr(line[:20]),
+)
+def test_a_damaged_line_before_others_is_told_and_kept(tmp_path, damaged):
+    """A resume would else go on without all that comes after it."""
+    lines = [json.dumps(record(step)).encode() for step in (1, 2)]
+    (tmp_path / NAME).write_bytes(b"\n".join([lines[0], damaged, lines[1]]))
+    before = (tmp_path / NAME).read_bytes()
+    told = r"metrics\.jsonl, line 2: expected a record with a kind and a step, as JSON, got b'"
+    with pytest.raises(ArtefactError, match=told):
+        read_journal(tmp_path)
+    with pytest.raises(ArtefactError, match=told):
+        Journal(tmp_path, 9)
+    assert (tmp_path / NAME).read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == [NAME]
+
+
+def test_a_deleted_line_is_no_damage(tmp_path):
+    lines = [json.dumps(record(step)) for step in (1, 2)]
+    (tmp_path / NAME).write_text("\n\r\n".join(lines))
+    assert steps(tmp_path) == [1, 2]
+
+
+def test_a_journal_that_is_no_file_is_told(tmp_path):
+    (tmp_path / NAME).mkdir()
+    with pytest.raises(ArtefactError, match=r"metrics\.jsonl: expected a readable file, got Is a"):
+        read_journal(tmp_path)
+
+
+LIMITED = """
+import resource
+import sys
+from pathlib import Path
+
+from ns4d.train.journal import Journal
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))  # a full disk is told the same way
+with Journal(Path(sys.argv[1]), 0) as journal:
+    journal.write({"kind": "start", "step": 0})
+    journal.write({"kind": "epoch", "step": 1, "text": 2000 * "x"})
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits of a process are POSIX")
+def test_a_disk_that_takes_no_more_leaves_what_was_there(tmp_path):
+    ran = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(ns4d.__file__).parents[1])},
+        timeout=120,
+        check=False,
+    )
+    last = ran.stderr.splitlines()[-1]
+    assert last.startswith(f"ns4d.errors.ArtefactError: {tmp_path / NAME}: expected to write 2,")
+    assert "got File too large. Free some space" in last
+    assert read_journal(tmp_path) == [{"kind": "start", "step": 0}]
+    assert (tmp_path / NAME).read_bytes().endswith(b"\n")
+    assert [path.name for path in tmp_path.iterdir()] == [NAME]
+
+
 def test_a_resumed_training_survives_a_cut_record(finished, tmp_path):
     """With the records as a crash in the middle of the last line would leave them."""
     shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
@@ -87,7 +165,7 @@ def test_what_a_training_records(finished):
     first, *rest = read_journal(finished)
     assert (first["kind"], first["step"]) == ("start", 0)
     assert first["recipe"] == to_plain(restless_recipe())
-    assert {"parameters", "device", "threads", "processes", "torch", "python"} <= first.keys()
+    assert {"parameters", "device", "threads", "processes", "torch", "environment"} <= first.keys()
     assert (first["threads"], first["processes"]) == (1, 1)
     assert [found["kind"] for found in rest] == ["epoch"] * EPOCHS
     assert [found["step"] for found in rest] == [
