@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from ns4d.bench.variants import RECORD, VARIANTS, chosen_variants, study_variant
 from ns4d.bench.variants_table import COLUMNS, variants_table
 from ns4d.cli import app
 from ns4d.data import load_task
-from ns4d.errors import ConfigError
+from ns4d.errors import ArtefactError, ConfigError
 from ns4d.model import ModelConfig, Norm
 from ns4d.quantize import post_training_quantize, stream_split
 from ns4d.train import RECIPES, Recipe, evaluate, load_network, override
@@ -84,6 +85,103 @@ def test_what_is_trained_is_not_trained_again(studied):
     assert {path: path.read_bytes() for path in folder.glob("*/metrics.jsonl")} == journals
 
 
+@pytest.fixture
+def again(studied, tmp_path) -> tuple[Path, list[dict[str, Any]]]:
+    """A copy of the studied folder, to go on in; the entries of its record."""
+    folder, record = studied
+    shutil.copytree(folder, tmp_path / "again")
+    return tmp_path / "again", record["runs"]
+
+
+def noted(folder: Path) -> list[dict[str, Any]]:
+    return json.loads((folder / RECORD).read_text("utf-8"))["runs"]
+
+
+def test_a_smaller_study_keeps_what_a_larger_one_noted(again):
+    folder, before = again
+    one = {"batch-norm": VARIANTS["batch-norm"]}
+    record = study_variants(recipe(), load_task("digits"), folder, one)
+    assert [run["variant"] for run in record["runs"]] == ["batch-norm"], "what was asked for"
+    assert noted(folder) == [*before, *record["runs"]]
+
+
+def test_what_is_measured_again_replaces_what_was_noted(again):
+    folder, before = again
+    path, wrong = folder / RECORD, [{**run, "cores": -1} for run in before]
+    path.write_text(json.dumps({"task": "digits", "runs": wrong}))
+    second = override(recipe(), ["seed=1"])
+    study_variants(second, load_task("digits"), folder, {"plain": VARIANTS["plain"]})
+    assert noted(folder) == [wrong[0], wrong[1], before[2], wrong[3]], "each in its place"
+    assert json.loads(path.read_text("utf-8"))["environment"]
+
+
+def test_an_interrupted_repetition_keeps_what_was_noted(again):
+    folder, before = again
+
+    def interrupt(line: str) -> None:
+        if line == "residual-batch-norm, seed 0":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        study_variants(recipe(), load_task("digits"), folder, TWO, seeds=2, say=interrupt)
+    assert noted(folder) == before
+
+
+def test_what_was_noted_before_a_setting_existed_is_the_same_entry(again):
+    folder, before = again
+    path, record = folder / RECORD, json.loads((folder / RECORD).read_text("utf-8"))
+    for run in record["runs"]:
+        del run["recipe"]["bfloat16"]
+    path.write_text(json.dumps(record))
+    study_variants(recipe(), load_task("digits"), folder, {"plain": VARIANTS["plain"]})
+    assert noted(folder) == before
+
+
+def test_another_teacher_makes_no_other_entry(tmp_path):
+    data, one = load_task("digits"), {"distillation": VARIANTS["distillation"]}
+    first = study_variants(recipe(), data, tmp_path, one)["runs"]
+    other = [{**run, "recipe": run["recipe"] | {"teacher": "0" * 64}} for run in first]
+    (tmp_path / RECORD).write_text(json.dumps({"task": "digits", "runs": other}))
+    study_variants(recipe(), data, tmp_path, one)
+    assert noted(tmp_path) == first
+
+
+def test_entries_of_another_recipe_stay_beside_new_ones(again):
+    folder, before = again
+    shutil.rmtree(folder / "plain-0")
+    longer = override(recipe(), ["schedule.epochs=2"])
+    record = study_variants(longer, load_task("digits"), folder, {"plain": VARIANTS["plain"]})
+    assert noted(folder) == [*before, *record["runs"]]
+    rows = variants_table(json.loads((folder / RECORD).read_text("utf-8"))).rows
+    told = "plain: schedule.epochs=1 (now 2)"
+    assert [row[:2] for row in rows] == [("plain", "2"), ("residual-batch-norm", "2"), (told, "1")]
+    assert rows[:2] == variants_table({"task": "digits", "runs": before}).rows
+
+
+@pytest.mark.parametrize(
+    ("text", "got"),
+    [
+        ('{"task": "dig', "JSONDecodeError"),
+        ("7", "TypeError"),
+        ("{}", "KeyError: 'runs'"),
+        ('{"task": "smnist", "runs": []}', "one of smnist"),
+        ('{"task": "digits", "runs": [7]}', "TypeError"),
+        ('{"task": "digits", "runs": [{"variant": "plain"}]}', "KeyError: 'recipe'"),
+        ('{"task": "digits", "runs": [{"variant": "plain", "recipe": {"model": 7}}]}', "ConfigErr"),
+        ("\xff", "UnicodeDecodeError"),
+        ("[" * 99999, "RecursionError"),
+    ],
+    ids=lambda text: text[:30],
+)
+def test_a_damaged_or_foreign_record_is_told_before_any_training(tmp_path, text, got):
+    (tmp_path / RECORD).write_bytes(text.encode("latin-1"))
+    told = rf"variants\.json: expected a study of digits, got {got}.* choose another --out\."
+    with pytest.raises(ArtefactError, match=told):
+        study_variants(recipe(), load_task("digits"), tmp_path, TWO)
+    assert [path.name for path in tmp_path.iterdir()] == [RECORD]
+    assert (tmp_path / RECORD).read_bytes() == text.encode("latin-1")
+
+
 @pytest.mark.parametrize("name", VARIANTS)
 def test_a_variant_changes_model_or_images_alone(name):
     """A distilled one changes neither: its teacher differs."""
@@ -136,6 +234,29 @@ def test_the_table_has_a_row_per_variant(studied):
     assert single[COLUMNS.index("float, %")] == f"{100 * plain[0]['float_accuracy']:.2f}"
 
 
+def test_a_row_that_was_trained_otherwise_says_so(studied):
+    """Also where no other row has its variant."""
+    first, _, _, last = json.loads(json.dumps(studied[1]["runs"]))
+    last["recipe"] |= {"batch": 16, "teacher": "0" * 64}
+    other = json.loads(json.dumps(first))
+    other["recipe"]["model"]["layers"] = 3
+    names = [
+        row[0] for row in variants_table({"task": "digits", "runs": [first, last, other]}).rows
+    ]
+    assert names == [
+        "plain",
+        "residual-batch-norm: batch=64 (now 16)",
+        "plain: model.layers=2 (now 3)",
+    ]
+
+
+def test_seeds_with_teachers_of_their_own_share_a_row(studied):
+    first, second = (json.loads(json.dumps(studied[1]["runs"][k])) for k in (0, 2))
+    first["recipe"]["teacher"], second["recipe"]["teacher"] = "0" * 64, "1" * 64
+    (row,) = variants_table({"task": "digits", "runs": [first, second]}).rows
+    assert row[:2] == ("plain", "2")
+
+
 def run(*arguments: str):
     return CliRunner().invoke(app, ["variants", "digits", *SMALL, "--threads", "1", *arguments])
 
@@ -150,6 +271,7 @@ def test_the_command_trains_all_of_them(tmp_path):
     assert shown.exit_code == 0, shown.output
     assert "linear-spectrum" not in shown.stdout
     assert shown.stdout.index("dropout") < shown.stdout.index("plain")
+    assert noted(tmp_path) == record["runs"], "nothing is lost"
 
 
 def test_an_unknown_variant_trains_nothing(tmp_path):

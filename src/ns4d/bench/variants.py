@@ -15,22 +15,26 @@ from typing import Any
 
 import torch
 
-from ns4d.bench.environment import environment
 from ns4d.bench.reproduction import on_chip
 from ns4d.bench.runs import provenance
+from ns4d.bench.variants_table import key_of
 from ns4d.choice import choose
 from ns4d.data import Dataset
+from ns4d.environment import environment
+from ns4d.errors import ArtefactError, Ns4dError
 from ns4d.loihi2.mode import Mode
 from ns4d.model import Norm
-from ns4d.model.config import Spectrum
+from ns4d.model.config import Mixer, Spectrum
 from ns4d.numerics import LOIHI2
 from ns4d.quantize import agreement, post_training_quantize, stream_split
 from ns4d.storage import write_atomically
 from ns4d.train import RECIPES, Recipe, evaluate, load_network, train
 from ns4d.train.checkpoint import load_selected
-from ns4d.train.settings import to_plain
+from ns4d.train.settings import from_plain, to_plain
 
 RECORD = "variants.json"
+# What reading a file raises that was cut, altered, or never was a record.
+DAMAGED = (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError)
 Change = Callable[[Recipe], Recipe]
 
 
@@ -74,6 +78,7 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType(
         "residual": Variant(_model(residual=True)),
         "batch-norm": Variant(_model(norm=Norm.BATCH)),
         "residual-batch-norm": Variant(_model(residual=True, norm=Norm.BATCH)),
+        "linear-mixer": Variant(_model(residual=True, norm=Norm.BATCH, mixer=Mixer.LINEAR)),
         "linear-spectrum": Variant(_model(spectrum=Spectrum.LINEAR)),
         "inverse-spectrum": Variant(_model(spectrum=Spectrum.INVERSE)),
         "longer-memory": Variant(_remember_longer),
@@ -111,17 +116,24 @@ def study_variants(
     Args:
         recipe: What is varied.
         dataset: Its data; the test part is not touched.
-        folder: Where the runs go, with the record `variants.json`, written anew after each.
+        folder: Where the runs go, with the record `variants.json`, written anew after each. What
+            it has of other variants, seeds or recipes stays there; its environment is the last.
         variants: By name.
         seeds: How many, counted up from the seed of the recipe.
         device: Where to train; the CPU if None.
         say: Called with one line per training.
 
     Returns:
-        The record: task, one entry per training, environment. The seconds of a distilled network
-        are without its teacher's.
+        The record of these trainings: task, one entry each, environment. The seconds of a
+        distilled network are without its teacher's.
+
+    Raises:
+        ArtefactError: The folder has a record that is damaged or of another task; nothing is
+            trained then. Or a file cannot be written.
+        ConfigError: A training does not fit what the folder holds.
     """
     runs: list[dict[str, Any]] = []
+    noted = {key_of(run): run for run in _read_runs(folder / RECORD, recipe.task)}
     record = {"origin": "measured", "task": recipe.task, "runs": runs}
     record["environment"] = environment()
     distinct = _distinct(recipe, variants, say)
@@ -131,9 +143,37 @@ def study_variants(
             run = folder / f"{name}-{seed}"
             varied, seconds = _train(variant, replace(recipe, seed=seed), dataset, run, device)
             runs.append({"variant": name, "seconds": seconds, **_measure(varied, dataset, run)})
-            text = json.dumps(record, indent=1) + "\n"
+            noted[key_of(runs[-1])] = runs[-1]
+            text = json.dumps({**record, "runs": list(noted.values())}, indent=1) + "\n"
             write_atomically(folder / RECORD, text.encode())
     return record
+
+
+def _read_runs(path: Path, task: str) -> list[dict[str, Any]]:
+    """The entries of a record, if there is one; settings younger than an entry as defaults."""
+    if not path.exists():
+        return []
+    try:
+        record = json.loads(path.read_bytes())
+        runs = [
+            {**run, "variant": str(run["variant"]), "recipe": _recipe_of(run)}
+            for run in record["runs"]
+        ]
+        found = record["task"]
+    except (*DAMAGED, Ns4dError) as error:
+        raise _unusable(path, task, f"{type(error).__name__}: {error}") from error
+    if found != task:
+        raise _unusable(path, task, f"one of {found}")
+    return runs
+
+
+def _recipe_of(run: Mapping[str, Any]) -> dict[str, Any]:
+    return to_plain(from_plain(Recipe, run["recipe"], "recipe"))
+
+
+def _unusable(path: Path, task: str, got: str) -> ArtefactError:
+    fix = "Bring it back as it was, move it away, or choose another --out."
+    return ArtefactError(str(path), expected=f"a study of {task}", got=got, fix=fix)
 
 
 def _distinct(
