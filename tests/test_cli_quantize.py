@@ -292,7 +292,8 @@ def test_options_of_a_sweep_are_studies_of_their_own(
         (("run", "--sequences", "0"), 2, "Invalid value for '--sequences'"),
         (("run", "--threads", "-2"), 2, "Invalid value for '--threads'"),
         (("run", "--journal", "run"), 1, "run: expected a file of JSON lines"),
-        (("elsewhere",), 1, "expected an ns4d checkpoint, version 1, got No such file"),
+        (("elsewhere",), 1, "run: expected the folder of a run, or one of digits-mini,"),
+        (("else/where",), 1, "expected an ns4d checkpoint, version 1, got No such file"),
         ((), 2, "Missing argument 'RUN'"),
     ],
 )

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from ns4d.bench.runs import load_run, provenance
 from ns4d.bench.shelve import card_of, shelve
-from ns4d.errors import DataError
-from ns4d.program import load
-from ns4d.train.checkpoint import BEST
+from ns4d.errors import ArtefactError, DataError
+from ns4d.numerics import LOIHI2
+from ns4d.program import Program, load
+from ns4d.quantize import MeanSquaredError, Options, post_training_quantize
+from ns4d.train.checkpoint import BEST, load_selected
 from ns4d.train.journal import read_journal
 from ns4d.train.origins import copy_selected
 from ns4d.zoo import Card, find
@@ -50,7 +54,9 @@ def test_a_fine_tuned_program_joins_the_model_of_its_network(digits, tuned, tmp_
     assert (made.name, made.folder) == ("digits-mini-qaft", plain.folder)
     assert load(made.program) == load(tuned[1]) != load(plain.program)
     assert read_journal(made.place) == read_journal(tuned[1].with_suffix(""))
+    assert load_selected(made.place).digest == load_selected(tuned[1].with_suffix("")).digest
     shipped = find("digits-mini-qaft")
+    assert {p.name for p in made.place.iterdir()} == {p.name for p in shipped.place.iterdir()}
     assert load(made.program) == load(shipped.program)
     assert made.card.fine_tuning == shipped.card.fine_tuning
     assert dict(made.card.fall_through) == pytest.approx(dict(shipped.card.fall_through))
@@ -58,6 +64,17 @@ def test_a_fine_tuned_program_joins_the_model_of_its_network(digits, tuned, tmp_
     # It stays when its network is shelved again, as when the model of the chip has changed.
     shelve("digits-mini", *digits, tmp_path)
     assert load(made.program) == load(tuned[1])
+
+
+def test_a_fine_tuned_program_without_its_network_is_refused(digits, tuned, tmp_path):
+    run, path, record = tuned
+    bare = tmp_path / "run"
+    shutil.copytree(run, bare, ignore=shutil.ignore_patterns("qaft-*"))
+    copied = shutil.copy(path, bare)
+    shelve("digits-mini", *digits, tmp_path / "shelf")
+    with pytest.raises(ArtefactError, match=r"expected the folder in which .* was fine-tuned"):
+        shelve("digits-mini", bare, Path(copied), record, tmp_path / "shelf")
+    assert not (tmp_path / "shelf" / "digits-mini" / QAFT).exists()
 
 
 def test_it_leaves_with_its_network(digits, tuned, tmp_path, repository, data_dir):
@@ -99,6 +116,36 @@ def test_the_program_of_another_network_is_refused(digits, repository):
     other = repository / "benchmarks/results/smnist"
     with pytest.raises(DataError, match="record, network: expected"):
         card_of(load(path), other, json.loads(record.read_text("utf-8")), None)
+
+
+@pytest.mark.parametrize(
+    ("options", "sequences", "message"),
+    [
+        (Options(observer=MeanSquaredError()), 64, "sequences 64, options Options.*MeanSquared"),
+        (Options(fold_b=False), 64, "fold_b=False"),
+        (Options(certified=True), 64, "certified=True"),
+        (Options(headroom=1.5), 64, "headroom=1.5"),
+        (Options(), 32, "got one with calibration_sequences 32. Quantize it"),
+    ],
+)
+def test_options_that_no_card_tells_are_refused(digits, options, sequences, message):
+    """Made again from its card, the model would silently be another one."""
+    run, _, record = digits
+    loaded, altered = load_run(run), json.loads(record.read_text("utf-8"))
+    origin = provenance(loaded.network, loaded.recipe)
+
+    def quantized(options: Options, sequences: int) -> Program:
+        return post_training_quantize(
+            loaded.network, loaded.dataset, LOIHI2, options, sequences=sequences, provenance=origin
+        )
+
+    for program in (quantized(Options(), 64), quantized(Options(certified=False), 64)):
+        altered["figures"]["digest"] = program.digest
+        assert card_of(program, run, altered, None).digest == program.digest
+    program = quantized(options, sequences)
+    altered["figures"]["digest"] = program.digest
+    with pytest.raises(DataError, match=rf"default options .*{message}"):
+        card_of(program, run, altered, None)
 
 
 @pytest.mark.parametrize(("field", "value"), [("digest", "0" * 64), ("test_sequences", 10)])

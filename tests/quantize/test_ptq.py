@@ -16,7 +16,7 @@ from ns4d.errors import ConfigError
 from ns4d.model import Mixer, ModelConfig, Nonlinearity, Norm
 from ns4d.numerics import LOIHI2, WIDE, Arithmetic
 from ns4d.program import S4D, Program
-from ns4d.quantize import Options, post_training_quantize, stream_split
+from ns4d.quantize import MeanSquaredError, Options, post_training_quantize, stream_split
 from ns4d.quantize.fold import fold_batch_norm
 from ns4d.train import evaluate
 from quantize_networks import ARITHMETICS, Plan, arithmetics, make_dataset, make_network, plans
@@ -154,6 +154,29 @@ def test_provenance_is_kept() -> None:
     assert program.metadata.provenance["seed"] == 4
     assert program.metadata.provenance["permutation"] == "none"
     assert program.classes == dataset.classes
+
+
+@pytest.mark.parametrize("arithmetic", [LOIHI2, WIDE], ids=lambda a: a.name)
+def test_options_are_noted_where_they_are_not_the_usual(arithmetic: Arithmetic) -> None:
+    """So that no program passes for another; those of the defaults keep their digests."""
+    network, dataset = make_network(CONFIG, seed=1), make_dataset(CONFIG)
+
+    def quantized(options: Options | None) -> Program:
+        return post_training_quantize(network, dataset, arithmetic, options)
+
+    usual = quantized(None)
+    spelled = Options(certified=Options().certifies(arithmetic))
+    assert usual == quantized(Options()) == quantized(spelled)
+    assert set(usual.metadata.provenance) == {"calibration_sequences", "permutation", "score_scale"}
+    opposite = not spelled.certified
+    for options in (
+        Options(fold_b=False),
+        Options(certified=opposite),
+        Options(observer=MeanSquaredError()),
+        Options(headroom=1.5),
+        Options(headroom_bits=2),
+    ):
+        assert quantized(options).metadata.provenance["options"] == repr(options)
 
 
 def test_linear_mixers_send_signed_messages() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,17 +11,18 @@ import pytest
 import ns4d
 from ns4d.errors import ArtefactError, ConfigError
 from ns4d.program import save
+from ns4d.quantize.qaft_folder import folder_of
 from ns4d.train import Recipe
 from ns4d.train.checkpoint import BEST, load_selected
 from ns4d.train.journal import epochs_of, read_journal
 from ns4d.train.origins import START
 from ns4d.train.settings import from_plain
-from ns4d.zoo import find, load, names
+from ns4d.zoo import find, load, names, program_file, run_folder
 from ns4d.zoo import shelf as shelf_module
 from ns4d.zoo.card import read_card
 from program_strategies import random_program
 
-SMALL_BYTES = 2_000_000
+SMALL_BYTES, SHELF_BYTES = 2_000_000, 8_000_000
 
 
 @pytest.fixture(params=names())
@@ -72,11 +74,27 @@ def test_the_networks_that_it_came_from_are_kept(entry):
     kept = {
         path.relative_to(entry.folder).as_posix() for path in entry.folder.rglob("*.safetensors")
     }
-    assert kept == {f"{START}/" * k + BEST for k in range(len(stages))}
+    stages_kept = {f"{START}/" * k + BEST for k in range(len(stages))}
+    assert kept == stages_kept | {f"{shelf_module.QAFT}/{BEST}"}
+
+
+def test_the_network_that_it_was_fine_tuned_to_is_kept(entry):
+    """Where `ns4d evaluate --record` looks for it, so that the figures of the card can be made."""
+    program, selected = load(entry.name), load_selected(entry.place)
+    origin = "tuned_network" if entry.fine_tuned else "network"
+    assert selected.digest == program.metadata.provenance[origin]
+    if entry.fine_tuned:
+        assert selected.recipe == from_plain(Recipe, entry.card.fine_tuning["training"])
+        assert folder_of(program, entry.program, entry.folder) == entry.place
 
 
 def test_a_model_is_small(entry):
     assert sum(path.stat().st_size for path in entry.place.iterdir()) < SMALL_BYTES
+
+
+def test_all_of_them_are_small():
+    files = (path for path in shelf_module.SHELF.rglob("*") if path.is_file())
+    assert sum(path.stat().st_size for path in files) < SHELF_BYTES
 
 
 def test_a_model_streams(entry):
@@ -96,6 +114,28 @@ def test_a_path_is_a_path_whatever_the_names(tmp_path, monkeypatch):
         save(program, path)
         assert load(path) == program
     assert load(name) == program  # a file of that name comes first
+
+
+def test_a_name_stands_for_its_run(entry):
+    assert run_folder(entry.name) == entry.place
+    assert program_file(entry.name) == entry.program
+
+
+def test_a_path_is_a_run_whatever_the_names(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    name = names()[0]
+    assert run_folder(name) == find(name).place
+    for path in (tmp_path / "missing", Path("runs/missing"), Path("mine.v2")):
+        assert run_folder(path) == program_file(path) == path
+    Path(name).mkdir()
+    assert run_folder(name) == program_file(name) == Path(name)  # what is there comes first
+
+
+@pytest.mark.parametrize("name", ["smnist_small", "nothing"])
+def test_an_unknown_run_lists_the_known(name):
+    expected = rf"run: expected the folder of a run, or one of digits-mini.*, got '{name}'\. Check"
+    with pytest.raises(ConfigError, match=expected):
+        run_folder(name)
 
 
 @pytest.mark.parametrize("name", ["smnist_small", "SMNIST-SMALL", "", "nothing"])

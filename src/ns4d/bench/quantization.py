@@ -9,19 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from ns4d.bench.environment import environment
 from ns4d.bench.figures import fidelity_curve
 from ns4d.bench.operations import stored_bytes
 from ns4d.bench.report import Picture, Report, write_report
 from ns4d.bench.tables import Table, percent
 from ns4d.data import Dataset
+from ns4d.environment import environment
 from ns4d.model import Network
 from ns4d.numerics import Arithmetic
 from ns4d.program import Program, to_text
 from ns4d.program.metadata import Scalar
 from ns4d.quantize import Options, Scales, build_program, calibrate, fold_batch_norm
 from ns4d.quantize.fidelity import NodeFidelity, fidelity, worst_node
-from ns4d.quantize.ptq import calibration_facts, calibration_split
+from ns4d.quantize.ptq import calibration_facts, calibration_split, noted_options
 from ns4d.quantize.saturation import NodeSaturation, count_saturation
 
 # The reference's equations count what is clipped: enough sequences to see it, few enough to wait.
@@ -102,7 +102,8 @@ def quantize_run(
     """
     folded = fold_batch_norm(network)
     scales = calibrate(folded, dataset, arithmetic, options, sequences)
-    facts = {**provenance, **calibration_facts(dataset, sequences)}
+    noted = calibration_facts(dataset, sequences) | noted_options(options, arithmetic)
+    facts = {**provenance, **noted}
     return Quantized(folded, scales, build_program(folded, scales, arithmetic, dataset, facts))
 
 

@@ -2,27 +2,31 @@
 
     python -m ns4d.bench.shelve NAME RUN PROGRAM RECORD
 
-A fine-tuned PROGRAM joins the model NAME of its network, as NAME-qaft. RECORD is what
-`ns4d evaluate RUN --program PROGRAM --record RECORD` wrote, on the whole test part.
+A fine-tuned PROGRAM joins the model NAME of its network, as NAME-qaft, with the network that it was
+fine-tuned to. RECORD is what `ns4d evaluate RUN --program PROGRAM --record RECORD` wrote, on the
+whole test part.
 """
 
 from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ns4d.bench.records import read_record
 from ns4d.bench.reproduction import on_chip
-from ns4d.data import load_task
+from ns4d.data import Dataset, load_task
 from ns4d.errors import DataError
 from ns4d.loihi2.mode import Mode
 from ns4d.program import Program, load
+from ns4d.quantize.ptq import SEQUENCES, calibration_facts
+from ns4d.quantize.qaft_folder import folder_of
 from ns4d.storage import write_atomically
 from ns4d.train.checkpoint import BEST, load_selected
-from ns4d.train.journal import epochs_of, write_journal
+from ns4d.train.journal import epochs_of
 from ns4d.train.origins import copy_selected
 from ns4d.zoo import Card, Entry
 from ns4d.zoo.shelf import CARD, QAFT, SHELF
@@ -50,18 +54,20 @@ def shelve(
         The model.
 
     Raises:
-        DataError: The record is that of another program, or of less than the test part; or there
-            is no model with the network of a fine-tuned program.
+        DataError: The record is that of another program, or of less than the test part; the
+            program was quantized with options that no card tells; or there is no model with the
+            network of a fine-tuned program.
+        ArtefactError: The folder of the fine-tuning is not there, or a file cannot be read.
     """
     if name.endswith(f"-{QAFT}"):
         fix = "Name the model of its network; a fine-tuned program joins it."
         raise DataError("model", expected=f"no name in -{QAFT}", got=name, fix=fix)
-    found = read_record(record)
-    card = card_of(load(program), run, found, data_dir)
+    loaded = load(program)
+    card = card_of(loaded, run, read_record(record), data_dir)
     entry = Entry(name, shelf / name, card.fine_tuned)
     if entry.fine_tuned:
         _require_model(replace(entry, fine_tuned=False), load_selected(run).digest)
-        write_journal(entry.place, found["fine_tuning"]["journal"])
+        copy_selected(folder_of(loaded, program, run) / BEST, entry.place)
     else:
         copy_selected(run / BEST, entry.folder)
         _drop_stranger(replace(entry, fine_tuned=True))
@@ -99,6 +105,8 @@ def card_of(program: Program, run: Path, record: dict[str, Any], data_dir: Path 
     _require("fine-tuning", tuned, "fine_tuning" in record)
     _require("program", program.digest, figures.get("digest"))
     _require("network", selected.digest, program.metadata.provenance.get("network"))
+    if not tuned:
+        _require_defaults(program, dataset)
     _require("test sequences", len(dataset.test), figures["test_sequences"])
     states = sum(node.a_re.size for node in program.recurrent)
     chip = on_chip(program, dataset.test.sequence(0))
@@ -125,6 +133,24 @@ def card_of(program: Program, run: Path, record: dict[str, Any], data_dir: Path 
         fine_tuning=record.get("fine_tuning", {}).get("recipe", {}),
         commit=record["environment"]["commit"],
     )
+
+
+def _require_defaults(program: Program, dataset: Dataset) -> None:
+    """Refuse options that a card does not tell: from a card alone, the defaults are taken."""
+    wanted, said = calibration_facts(dataset, SEQUENCES), program.metadata.provenance
+    got = {name: said[name] for name in (*wanted, "options") if name in said}
+    if got != wanted:
+        raise DataError(
+            "program",
+            expected=f"one quantized with the default options ({_listed(wanted)})",
+            got=f"one with {_listed(got) or 'none noted'}",
+            fix="Quantize it by `ns4d quantize RUN --ptq`, at other widths at most: "
+            "`ns4d reproduce --train` could not make this one again.",
+        )
+
+
+def _listed(facts: Mapping[str, object]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in facts.items())
 
 
 def _require(what: str, wanted: object, got: object) -> None:

@@ -31,6 +31,7 @@ from ns4d.cli.options import (
     quantize_options,
 )
 from ns4d.errors import ConfigError
+from ns4d.zoo.shelf import comes_with_package, run_folder
 
 if TYPE_CHECKING:
     import torch
@@ -40,10 +41,17 @@ if TYPE_CHECKING:
     from ns4d.program import Program
     from ns4d.quantize import Options
 
+Run = Annotated[
+    Path,
+    typer.Argument(
+        help="Folder of a run, whose best network so far is taken, or a name as in `ns4d models`."
+    ),
+]
+
 
 @app.command()
 def quantize(
-    run: Annotated[Path, typer.Argument(help="Folder of a run; its best network so far is taken.")],
+    run: Run,
     ptq: Annotated[bool, typer.Option("--ptq", help="Post-training quantization.")] = False,
     qaft: Annotated[
         int | None, typer.Option(min=1, metavar="EPOCHS", help="Fine-tune with the integers.")
@@ -72,8 +80,9 @@ def quantize(
     _require_method(ptq, qaft, report, out, rate)
     arithmetic = _with_widths(profile, weight_bits, coefficient_bits, message_bits, state_bits)
     options = quantize_options(keep_b, certified, observer)
-    path = out or run / f"{'qaft-' if qaft else ''}{arithmetic.name}.ns4d"
-    where, loaded = device_of(device, threads), load_run(run, data_dir)
+    folder, name = run_folder(run), f"{'qaft-' if qaft else ''}{arithmetic.name}.ns4d"
+    path = _output("--out", out, folder, name)
+    where, loaded = device_of(device, threads), load_run(folder, data_dir)
     if qaft is None:
         program, facts = _ptq(loaded, arithmetic, options, sequences, report, as_json)
     else:
@@ -86,7 +95,7 @@ def quantize(
 
 @app.command()
 def sweep(
-    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    run: Run,
     profile: Profile = "loihi2",
     grid: Annotated[
         bool, typer.Option("--grid", help="Combine widths, not one at a time.")
@@ -112,10 +121,11 @@ def sweep(
     plan = Sweep(
         profile_of(profile), grid, sequences, quantize_options(keep_b, certified, observer)
     )
-    lines, page = journal or run / "sweep.jsonl", report or run / "sweep.html"
-    found = run_sweep(
-        plan, load_run(run, data_dir), lines, lambda line: print(line, file=sys.stderr)
-    )
+    folder = run_folder(run)
+    lines = _output("--journal", journal, folder, "sweep.jsonl")
+    page = _output("--report", report, folder, "sweep.html")
+    loaded = load_run(folder, data_dir)
+    found = run_sweep(plan, loaded, lines, lambda line: print(line, file=sys.stderr))
     write_sweep_report(found, page)
     if record is not None:
         write_sweep(found, record)
@@ -124,6 +134,18 @@ def sweep(
         return
     print_table(sweep_table(found), Console())
     print(f"report  {page}")
+
+
+def _output(option: str, given: Path | None, run: Path, name: str) -> Path:
+    """Where to write: as the user says, else in the run; never into the package by default."""
+    if given is None and comes_with_package(run):
+        raise ConfigError(
+            option,
+            expected=f"a place for {name}, since this run comes with ns4d",
+            got="none",
+            fix=f"Add {option} FILE.",
+        )
+    return given or run / name
 
 
 def _with_widths(profile: str, *bits: int | None) -> Any:

@@ -18,6 +18,7 @@ from rich.console import Console
 
 from ns4d.cli.app import app
 from ns4d.cli.options import AsJson, DataDir, Threads, counter, device_of, print_facts
+from ns4d.zoo import program_file, run_folder
 
 if TYPE_CHECKING:
     from ns4d.data import Dataset
@@ -91,7 +92,8 @@ def _origins(**runs: Path | None) -> dict[str, Checkpoint]:
     """The selected networks of the runs that were named."""
     from ns4d.train.checkpoint import load_selected
 
-    return {name: load_selected(run) for name, run in runs.items() if run is not None}
+    named = {name: run for name, run in runs.items() if run is not None}
+    return {name: load_selected(run_folder(run)) for name, run in named.items()}
 
 
 def _summary(result: TrainingResult) -> dict[str, str | int | float]:
@@ -132,9 +134,12 @@ def _recipe_and_data(
 
 @app.command()
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    run: Annotated[
+        Path, typer.Argument(help="Folder of a run, or a name that `ns4d models` lists.")
+    ],
     program: Annotated[
-        Path | None, typer.Option(help="Also stream this integer program and compare.")
+        Path | None,
+        typer.Option(help="Also stream this integer program, a file or a name, and compare."),
     ] = None,
     record: Annotated[Path | None, typer.Option(help="Write figures and record here.")] = None,
     data_dir: DataDir = None,
@@ -145,11 +150,12 @@ def evaluate(
     from ns4d.bench.runs import evaluate_run, load_run, write_record
 
     device_of("cpu", threads)
-    loaded = load_run(run, data_dir)
-    facts = evaluate_run(loaded, program, progress=counter("streamed"))
+    folder, file = run_folder(run), None if program is None else program_file(program)
+    loaded = load_run(folder, data_dir)
+    facts = evaluate_run(loaded, file, progress=counter("streamed"))
     print_facts(facts, as_json)  # first: a record that cannot be written loses no figure
     if record is not None:
-        write_record(record, run, loaded, facts, program)
+        write_record(record, folder, loaded, facts, file)
 
 
 @app.command()

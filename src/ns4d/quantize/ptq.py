@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from ns4d.quantize.scales import Scales
 from ns4d.train.batches import SplitTensors
 
 CALIBRATION_SEED = 0
+SEQUENCES = 64  # that calibrate, if nobody says how many
 
 
 def post_training_quantize(
@@ -28,7 +30,7 @@ def post_training_quantize(
     arithmetic: Arithmetic = LOIHI2,
     options: Options | None = None,
     *,
-    sequences: int = 64,
+    sequences: int = SEQUENCES,
     provenance: Mapping[str, Scalar] | None = None,
 ) -> Program:
     """Quantize without training.
@@ -39,7 +41,8 @@ def post_training_quantize(
         arithmetic: Widths and roundings of the program.
         options: How scales are chosen; the defaults of `Options` if None.
         sequences: How many sequences calibrate the scales.
-        provenance: Where the network comes from; stored in the program.
+        provenance: Where the network comes from; stored in the program, with `calibration_facts`
+            and `noted_options`.
 
     Returns:
         A program whose accumulators are proved free of overflow, and its states of saturation
@@ -51,7 +54,8 @@ def post_training_quantize(
     """
     folded = fold_batch_norm(network)
     scales = calibrate(folded, dataset, arithmetic, options, sequences)
-    facts = {**(provenance or {}), **calibration_facts(dataset, sequences)}
+    noted = calibration_facts(dataset, sequences) | noted_options(options, arithmetic)
+    facts = {**(provenance or {}), **noted}
     return build_program(folded, scales, arithmetic, dataset, facts)
 
 
@@ -60,7 +64,7 @@ def calibrate(
     dataset: Dataset,
     arithmetic: Arithmetic = LOIHI2,
     options: Options | None = None,
-    sequences: int = 64,
+    sequences: int = SEQUENCES,
 ) -> Scales:
     """Choose the scales of a network from sequences of the train part.
 
@@ -112,6 +116,21 @@ def build_program(
 def calibration_facts(dataset: Dataset, sequences: int) -> dict[str, Scalar]:
     """What a program says about its calibration."""
     return {"calibration_sequences": min(sequences, len(dataset.train))}
+
+
+def noted_options(options: Options | None, arithmetic: Arithmetic) -> dict[str, Scalar]:
+    """What a program says about its options; those that change nothing go without saying.
+
+    Args:
+        options, arithmetic: As in `post_training_quantize`.
+
+    Returns:
+        Nothing for the defaults, whose programs keep their digests so; else the text of all.
+    """
+    usual, chosen = Options(), options or Options()
+    if chosen.certifies(arithmetic) == usual.certifies(arithmetic):
+        chosen = replace(chosen, certified=None)
+    return {} if chosen == usual else {"options": repr(chosen)}
 
 
 def calibration_split(dataset: Dataset, sequences: int) -> Split:

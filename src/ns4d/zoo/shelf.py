@@ -5,9 +5,10 @@
                 best.safetensors     the float network that it comes from
                 metrics.jsonl        the journal of its training
                 start/, teacher/     the runs of what it began with, what it learnt from
-                qaft/                the model NAME-qaft: program, card, journal of fine-tuning
+                qaft/                the model NAME-qaft: program, card, fine-tuned network, journal
 
-A model's folder is a run to `ns4d evaluate`, also for the fine-tuned program of its network.
+A model's folder is a run to `ns4d evaluate`, also for the fine-tuned program of its network; so is
+the folder of the fine-tuning, for programs made from the fine-tuned network.
 """
 
 from __future__ import annotations
@@ -46,7 +47,13 @@ class Entry:
 
     @property
     def place(self) -> Path:
-        """The folder of its program and its card."""
+        """The folder of its program, its card and its network, that one fine-tuned if it is.
+
+        >>> from ns4d.train import load_network
+        >>> network, recipe = load_network(find("digits-mini").place)
+        >>> recipe.task, network.parameter_count
+        ('digits', 17162)
+        """
         return self.folder / QAFT if self.fine_tuned else self.folder
 
     @property
@@ -81,11 +88,15 @@ def find(name: str) -> Entry:
     Raises:
         ConfigError: No model of that name; the names are listed.
     """
+    return _find(name, "model", "a .ns4d file")
+
+
+def _find(name: str, where: str, path: str) -> Entry:
     found = _entries().get(name)
     if found is None:
         raise ConfigError(
-            "model",
-            expected=f"a .ns4d file, or one of {', '.join(names())}",
+            where,
+            expected=f"{path}, or one of {', '.join(names())}",
             got=repr(name),
             fix="Check the path, or choose a name; `ns4d models` describes them.",
         )
@@ -101,6 +112,8 @@ def _entries() -> dict[str, Entry]:
 def load(model: str | Path) -> Program:
     """Read a program from a file, or take one that comes with the package.
 
+    The float network of a shipped model is read by `ns4d.train.load_network`; see `Entry.place`.
+
     Args:
         model: A path, or a name of `names()`. What looks like a path (a suffix, a folder) or is
             there as a file is a path.
@@ -112,7 +125,42 @@ def load(model: str | Path) -> Program:
         ArtefactError: The file is missing, altered, truncated, foreign, newer, or no program.
         ConfigError: Neither a file nor a name.
     """
+    return load_file(program_file(model))
+
+
+def program_file(model: str | Path) -> Path:
+    """The file of a program that a user names.
+
+    Args:
+        model: As in `load`.
+
+    Raises:
+        ConfigError: Neither a path nor a name.
+    """
     path = Path(model)
-    if path.suffix or len(path.parts) != 1 or path.exists():
-        return load_file(path)
-    return load_file(find(str(model)).program)
+    return path if _is_path(path) else find(str(model)).program
+
+
+def run_folder(run: str | Path) -> Path:
+    """The folder of a run that a user names.
+
+    Args:
+        run: A path, or a name of `names()`; told apart as in `load`.
+
+    Returns:
+        The path; of a name, the folder of the model's network, the fine-tuned one of NAME-qaft.
+
+    Raises:
+        ConfigError: Neither a path nor a name.
+    """
+    path = Path(run)
+    return path if _is_path(path) else _find(str(run), "run", "the folder of a run").place
+
+
+def _is_path(path: Path) -> bool:
+    return bool(path.suffix) or len(path.parts) != 1 or path.exists()
+
+
+def comes_with_package(path: Path) -> bool:
+    """Whether a path lies on the shelf, where commands do not write of their own accord."""
+    return path.resolve().is_relative_to(SHELF.resolve())
