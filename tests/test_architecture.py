@@ -20,7 +20,7 @@ import pytest
 SOURCE = Path(__file__).resolve().parents[1] / "src"
 
 INTEGER_HALF = {"ns4d", "errors", "choice", "storage", "numerics", "program", "engines"}
-INTEGER_HALF |= {"loihi2", "export", "jit", "threads"}
+INTEGER_HALF |= {"loihi2", "export", "jit", "threads", "environment"}
 EVERYTHING = INTEGER_HALF | {
     "trained",
     "zoo",
@@ -35,7 +35,7 @@ EVERYTHING = INTEGER_HALF | {
 }
 
 ALLOWED: Mapping[str, set[str]] = {
-    **{lowest: set() for lowest in ("errors", "jit", "threads")},
+    **{lowest: set() for lowest in ("errors", "jit", "threads", "environment")},
     "choice": {"errors"},
     "storage": {"errors"},
     "numerics": {"errors"},
@@ -48,9 +48,10 @@ ALLOWED: Mapping[str, set[str]] = {
     "ssm": {"errors", "jit", "threads"},
     "model": {"errors", "ssm"},
     "data": {"errors"},
-    "train": {"errors", "storage", "ssm", "model", "data"},
+    "train": {"errors", "storage", "environment", "ssm", "model", "data"},
     "quantize": {
         "errors",
+        "environment",
         "storage",
         "ssm",
         "model",

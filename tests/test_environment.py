@@ -9,7 +9,7 @@ from pathlib import Path
 
 from llvmlite import binding
 
-from ns4d.bench import environment as module
+from ns4d import environment as module
 
 UNKNOWN = "unknown (not in a git checkout)"
 
@@ -30,7 +30,7 @@ def commit_seen_by(path: Path) -> str:
         "copy = u.module_from_spec(spec)\n"
         "sys.modules['copy'] = copy\n"
         "spec.loader.exec_module(copy)\n"
-        "print(copy._commit())"
+        "print(copy.commit())"
     )
     command = [sys.executable, "-c", code, str(path)]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
@@ -48,6 +48,14 @@ def test_only_a_checkout_that_has_the_code_names_its_commit(tmp_path):
     assert commit_seen_by(path) == git(tmp_path, "rev-parse", "HEAD")
     path.write_text(path.read_text() + "\n")
     assert commit_seen_by(path).endswith("+changes")
+
+
+def test_the_commit_is_that_of_the_first_call(monkeypatch):
+    """Whoever commits meanwhile does not change what code a record came from."""
+    module.commit.cache_clear()
+    first = module.commit()
+    monkeypatch.setattr(module, "_git", lambda *_: "another")
+    assert module.commit() == module.environment()["commit"] == first != "another"
 
 
 def test_a_record_tells_what_kernels_are_compiled_for():

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ns4d.bench.environment import environment
 from ns4d.bench.figures import learning_curve, streamed_sequences
 from ns4d.bench.report import Picture, Report, write_report
 from ns4d.bench.runs import provenance
 from ns4d.bench.tables import Table, percent
 from ns4d.data import Dataset, load_task
+from ns4d.environment import environment
 from ns4d.program import Program, load, save, to_text
 from ns4d.quantize import Agreement, agreement, post_training_quantize, stream_split
 from ns4d.train import RECIPES, Recipe, evaluate, load_network, train

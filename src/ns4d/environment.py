@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -22,7 +23,7 @@ def environment() -> dict[str, str | int]:
     """
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": _commit(),
+        "commit": commit(),
         "machine": f"{_processor()}, {platform.machine()}",
         "microarchitecture": get_host_cpu_name(),
         "cores": os.cpu_count() or 1,
@@ -46,7 +47,12 @@ def _processor() -> str:
     return names[0] if names else platform.processor() or "unknown processor"
 
 
-def _commit() -> str:
+@cache
+def commit() -> str:
+    """The commit of this code, looked up once: its files may change while a long run goes on.
+
+    Whoever writes a record at the end of something long calls it at the beginning.
+    """
     head = _git("rev-parse", "HEAD")
     # Installed below somebody else's checkout, that one's commit says nothing about this code.
     if head is None or _git("ls-files", "--error-unmatch", __file__) is None:

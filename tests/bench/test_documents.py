@@ -20,11 +20,14 @@ from ns4d.bench.documents import (
 from ns4d.bench.tables import Table
 from ns4d.errors import DataError
 from ns4d.train import load_network
+from ns4d.train.checkpoint import load_selected
 from ns4d.train.journal import read_journal
+from ns4d.zoo import find, names
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RESULTS = REPOSITORY / "benchmarks" / "results"
 RECORDS = sorted(RESULTS.glob("*/record*.json"))
+SWEEPS = sorted(RESULTS.glob("sweep_*.json"))
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -56,8 +59,21 @@ def test_a_record_belongs_to_its_files(path: Path) -> None:
     assert figures["float_accuracy"] == figures["float_correct"] / figures["test_sequences"]
 
 
+@pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
+def test_a_sweep_is_of_the_network_on_the_shelf(path: Path) -> None:
+    record = json.loads(path.read_text())
+    kept = load_selected(RESULTS / record["task"])
+    (shelved,) = (
+        entry
+        for entry in map(find, names())
+        if entry.card.task == record["task"] and not entry.fine_tuned
+    )
+    assert record["network"] == kept.digest == load_selected(shelved.folder).digest
+
+
 def test_there_are_records() -> None:
     assert {path.parent.name for path in RECORDS} >= {"digits", "smnist"}
+    assert {path.stem for path in SWEEPS} >= {"sweep_smnist", "sweep_psmnist", "sweep_scifar"}
 
 
 def test_markdown_of_a_table() -> None:

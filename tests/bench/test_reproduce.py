@@ -18,9 +18,10 @@ from ns4d.numerics import LOIHI2
 from ns4d.program import load
 from ns4d.quantize import post_training_quantize
 from ns4d.quantize.qaft_recipe import qaft_recipe
+from ns4d.train.augment import Augmentation
 from ns4d.train.checkpoint import BEST, load_selected
 from ns4d.train.origins import START, TEACHER, copy_selected
-from ns4d.train.recipe import Recipe
+from ns4d.train.recipe import Optimizer, Recipe, Schedule
 from ns4d.train.settings import from_plain
 from ns4d.zoo import Entry, find
 from ns4d.zoo.shelf import CARD, QAFT
@@ -128,6 +129,15 @@ def test_a_fine_tuned_model_is_fine_tuned_again(again, tmp_path):
     recipe = qaft_recipe(
         run.network, run.recipe, LOIHI2, 1, sequences=16, distillation=0.5, rate=1e-3
     )
+    # Numbers that `ns4d quantize --qaft` takes no more, or never took.
+    training = replace(
+        recipe.training,
+        batch=16,
+        augmentation=Augmentation(turn=3.0),
+        schedule=Schedule(epochs=1, warmup=0.3, final=0.1),
+        optimizer=Optimizer(rate=1e-3, ssm_rate=1e-5, decay=0.01, clip=0.5),
+    )
+    recipe = replace(recipe, training=training)
     plain = shortened(tmp_path / "card")
     entry = replace(plain, fine_tuned=True)
     shutil.copytree(plain.folder, entry.place, ignore=shutil.ignore_patterns(QAFT))

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from ns4d.bench.environment import environment
 from ns4d.bench.runs import LoadedRun, load_run, provenance
+from ns4d.environment import environment
 from ns4d.loihi2.calibrate import TARGETS, fit, fit_corners
 from ns4d.loihi2.chip import LOIHI2_CHIP
 from ns4d.loihi2.costs import COSTS, Costs

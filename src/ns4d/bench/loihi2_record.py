@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-from ns4d.bench.environment import environment
 from ns4d.bench.loihi2_calibration import RUN, counted_program
 from ns4d.bench.loihi2_cpu import cpu_rows
 from ns4d.bench.loihi2_documents import (
@@ -30,6 +29,7 @@ from ns4d.bench.loihi2_pictures import pictures_of, write_pictures
 from ns4d.bench.loihi2_run import run
 from ns4d.bench.loihi2_study import study
 from ns4d.bench.runs import load_run
+from ns4d.environment import environment
 from ns4d.loihi2.chip import LOIHI2_CHIP, SYSTEMS
 from ns4d.loihi2.mode import Mode
 from ns4d.storage import write_atomically

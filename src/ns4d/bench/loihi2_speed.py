@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from ns4d.bench.environment import environment
 from ns4d.bench.tables import Table, print_table
 from ns4d.engines import default_engine
+from ns4d.environment import environment
 from ns4d.errors import RangeError
 from ns4d.loihi2.mode import Mode
 from ns4d.loihi2.place import place

@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ns4d.bench.environment import environment
 from ns4d.bench.loihi2_run import Run
 from ns4d.bench.loihi2_tables import (
     comparison_table,
@@ -20,6 +19,7 @@ from ns4d.bench.loihi2_tables import (
 from ns4d.bench.loihi2_what_if_table import what_if_plain, what_if_table
 from ns4d.bench.tables import Table
 from ns4d.choice import choose
+from ns4d.environment import environment
 from ns4d.loihi2.comparison import PAPER_ROWS, Item, Row, simulated
 from ns4d.loihi2.costs import COSTS
 from ns4d.loihi2.estimate import Estimate

@@ -36,7 +36,7 @@ class Report:
         summary: One paragraph: what was done and what came out.
         tables: Result tables.
         pictures: Figures.
-        environment: Machine, versions and commit; see `ns4d.bench.environment`.
+        environment: Machine, versions and commit; see `ns4d.environment`.
         text: A long text shown folded, such as the program's printed form.
     """
 

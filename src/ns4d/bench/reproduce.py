@@ -22,10 +22,10 @@ from ns4d.data import load_task
 from ns4d.errors import ConfigError
 from ns4d.program import Program, load, save
 from ns4d.quantize import post_training_quantize
-from ns4d.quantize.qaft_recipe import qaft_recipe
+from ns4d.quantize.qaft_recipe import QaftRecipe
 from ns4d.storage import write_atomically
 from ns4d.train import train
-from ns4d.train.checkpoint import BEST, load_checkpoint, load_selected
+from ns4d.train.checkpoint import BEST, load_checkpoint, load_selected, network_digest
 from ns4d.train.origins import ORIGINS, START, TEACHER
 from ns4d.train.recipe import Recipe
 from ns4d.train.settings import from_plain
@@ -87,6 +87,8 @@ def reproduce_all(
         progress: Called with the sequences streamed and their total.
         say: Called with a line per model.
     """
+    for folder in dict.fromkeys(entry.folder for entry in entries):
+        load_run(folder, data_dir)  # so that missing data show before the long work
     records = []
     for entry in entries:
         say(f"{entry.name}: accuracy, engines, chip, this machine")
@@ -144,15 +146,12 @@ def _quantized(entry: Entry, folder: Path, run: LoadedRun, device: torch.device)
         origin = provenance(run.network, run.recipe)
         return post_training_quantize(run.network, run.dataset, arithmetic, provenance=origin)
     tuning = entry.card.fine_tuning
-    training = tuning["training"]
-    recipe = qaft_recipe(
-        run.network,
-        run.recipe,
+    recipe = QaftRecipe(
+        network_digest(run.network),
         arithmetic,
-        training["schedule"]["epochs"],
+        from_plain(Recipe, tuning["training"]),
         sequences=tuning["sequences"],
         distillation=tuning["distillation"],
-        rate=training["optimizer"]["rate"],
     )
     made, wanted = recipe.plain()["options"], tuning["options"]
     if made != wanted:

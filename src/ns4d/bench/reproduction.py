@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from ns4d.bench.environment import environment
 from ns4d.bench.loihi2_cpu import cpu_rows
 from ns4d.bench.loihi2_run import Run
 from ns4d.bench.loihi2_run import run as run_on_chip
 from ns4d.bench.runs import LoadedRun, evaluate_run, load_run
-from ns4d.bench.verify import verify
+from ns4d.bench.verify import Verification, verify
+from ns4d.data import Split
+from ns4d.environment import environment
 from ns4d.errors import DataError
 from ns4d.loihi2.chip import SYSTEMS
 from ns4d.loihi2.comparison import Item, Row, simulated
@@ -39,7 +40,7 @@ class Reproduction:
         entry: The model.
         figures: Of `ns4d evaluate`.
         quick: Whether only the first `QUICK` test sequences were taken.
-        engines: Engine -> how many integers equal the reference's, by `ns4d verify`.
+        verified: Every engine against the reference; all are equal.
         chip: A test sequence on the model of Loihi 2.
         cpu: The same work on this machine.
     """
@@ -47,7 +48,7 @@ class Reproduction:
     entry: Entry
     figures: dict[str, Any]
     quick: bool
-    engines: dict[str, int]
+    verified: Verification
     chip: Run
     cpu: tuple[Row, ...]
 
@@ -63,7 +64,8 @@ class Reproduction:
             "validation_accuracy": selected_accuracy(self.entry),
             "quick": self.quick,
             "figures": self.figures,
-            "equal_integers": self.engines,
+            "equal_integers": {each.engine: each.values for each in self.verified.comparisons},
+            "compared_on": self.verified.given,
             "cores": len(self.chip.simulation.activity.placement.cores),
             "rows": [plain_row(row) for row in self.rows],
             "environment": environment(),
@@ -134,7 +136,7 @@ def reproduce(
         entry,
         figures,
         quick,
-        _equal(program, data_dir),
+        _equal(program, run.dataset.test),
         on_chip(program, sample),
         cpu_rows(program, sample),
     )
@@ -166,8 +168,8 @@ def _first(run: LoadedRun, count: int) -> LoadedRun:
     return replace(run, dataset=replace(run.dataset, test=some))
 
 
-def _equal(program: Program, data_dir: Path | None) -> dict[str, int]:
-    found = verify(program, data_dir)
+def _equal(program: Program, test: Split) -> Verification:
+    found = verify(program, test=test)
     for difference in found.differences():
         raise DataError(
             f"program {program.digest[:12]}",
@@ -175,7 +177,7 @@ def _equal(program: Program, data_dir: Path | None) -> dict[str, int]:
             got=difference,
             fix="This is a bug of ns4d; please report it with the program.",
         )
-    return {each.engine: each.values for each in found.comparisons}
+    return found
 
 
 def on_chip(program: Program, tokens: np.ndarray) -> Run:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ns4d.bench.environment import environment
 from ns4d.bench.figures import learning_curve
 from ns4d.bench.loihi2_delay_picture import delay_picture
 from ns4d.bench.loihi2_tables import comparison_table
@@ -15,6 +14,7 @@ from ns4d.bench.report import Picture, Report
 from ns4d.bench.reproduction import row_of
 from ns4d.bench.tables import Origin, Table, percent
 from ns4d.bench.trainings_table import counted
+from ns4d.environment import environment
 from ns4d.loihi2.comparison import PAPER_ROWS, Item, Row
 from ns4d.train.journal import read_journal
 from ns4d.zoo import find

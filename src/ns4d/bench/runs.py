@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ns4d.bench.environment import environment
 from ns4d.data import Dataset, load_task
+from ns4d.environment import commit, environment
 from ns4d.errors import ConfigError
 from ns4d.model import Network
 from ns4d.program import Program, load
@@ -44,6 +44,7 @@ def load_run(run: Path, data_dir: Path | None = None) -> LoadedRun:
         DataError: If the data are missing or altered.
         ConfigError: If they are not those that the run was trained on.
     """
+    commit()  # that of the record, which may be written long after
     checkpoint = load_selected(run)
     recipe = checkpoint.recipe
     dataset = load_task(recipe.task, data_dir, recipe.permutation)
@@ -64,12 +65,14 @@ def load_program(path: Path, run: LoadedRun) -> Program:
         ConfigError: If the program was made from another network.
     """
     program, wanted = load(path), network_digest(run.network)
-    origin = program.metadata.provenance.get("network", "unknown")
+    said = program.metadata.provenance
+    origin = said.get("network", "unknown")
     if origin != wanted:
+        tuned = ", fine-tuned to this run's" if said.get("tuned_network") == wanted else ""
         raise ConfigError(
             str(path),
             expected=f"a program made from this run (network {wanted[:12]})",
-            got=f"one for {program.metadata.task} from network {str(origin)[:12]}",
+            got=f"one for {program.metadata.task} from network {str(origin)[:12]}{tuned}",
             fix="Name the run that it was made from, or quantize this one again.",
         )
     return program

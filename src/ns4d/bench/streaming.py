@@ -13,7 +13,6 @@ from typing import Any
 
 import torch
 
-from ns4d.bench.environment import environment
 from ns4d.bench.streaming_contests import (
     sequence_contest,
     stream_contest,
@@ -32,6 +31,7 @@ from ns4d.bench.streaming_subjects import (
 )
 from ns4d.bench.streaming_torch import can_compile
 from ns4d.bench.streaming_work import Work, bounds, messages_sent, work_per_token
+from ns4d.environment import environment
 from ns4d.model import ModelConfig, Network
 
 Say = Callable[[str], None]

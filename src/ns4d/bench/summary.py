@@ -11,9 +11,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ns4d.bench.convolution import ConvolutionCost, compare_convolutions, convolution_table
-from ns4d.bench.environment import environment
 from ns4d.bench.tables import Table
 from ns4d.bench.training_step import SIZES, StepCost, compare_training_steps
+from ns4d.environment import environment
 
 BASELINE = "textbook"
 MEBIBYTE = 1 << 20

@@ -21,10 +21,10 @@ from typing import Any
 
 import numpy as np
 
-from ns4d.bench.environment import environment
 from ns4d.bench.operations import count_operations, stored_bytes
 from ns4d.bench.runs import LoadedRun
 from ns4d.data import Split
+from ns4d.environment import environment
 from ns4d.errors import ArtefactError, Ns4dError
 from ns4d.model import Network
 from ns4d.numerics import Arithmetic

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ns4d.bench.environment import environment
 from ns4d.bench.figures import pareto
 from ns4d.bench.report import Picture, Report, write_report
 from ns4d.bench.sweep import AXES, front
 from ns4d.bench.tables import Table, percent
+from ns4d.environment import environment
 from ns4d.errors import DataError
 
 COSTS: Mapping[str, str] = {

@@ -18,6 +18,7 @@ from jaxtyping import Float64, Int64
 
 from ns4d.bench.program_data import data_of
 from ns4d.bench.tables import Origin, Table
+from ns4d.data import Split
 from ns4d.engines import Engine
 from ns4d.engines.compare import Comparison, compare
 from ns4d.engines.table import ENGINES as CPU_ENGINES
@@ -111,6 +112,11 @@ class Verification:
         noted = self.program.metadata.provenance
         return {name: noted[name] for name in sorted(noted) if "saturat" in name}
 
+    @property
+    def given(self) -> str:
+        """What the engines were compared on."""
+        return f"{self.streams} sequences of {self.tokens} tokens ({self.source})"
+
     def plain(self) -> dict[str, Any]:
         """For JSON."""
         return {
@@ -134,9 +140,8 @@ class Verification:
         else:
             first = "certified: no input can overflow an accumulator or saturate a state"
         rates = [f"provenance {name} = {value}" for name, value in self.rates.items()]
-        given = f"{self.streams} sequences of {self.tokens} tokens ({self.source})"
         engines = [
-            f"engine {found.engine}: {found.values} values equal to the reference's, {given}"
+            f"engine {found.engine}: {found.values} values equal to the reference's, {self.given}"
             for found in self.comparisons
             if found.difference is None
         ]
@@ -169,7 +174,10 @@ class Verification:
 
 
 def verify(
-    program: Program, data_dir: Path | None = None, engines: Iterable[Engine] | None = None
+    program: Program,
+    data_dir: Path | None = None,
+    engines: Iterable[Engine] | None = None,
+    test: Split | None = None,
 ) -> Verification:
     """Read off what is proved, and compare every engine with the reference.
 
@@ -177,6 +185,7 @@ def verify(
         program: Already loaded: its certificate has been proved again by that.
         data_dir: Folder of data sets; see `tokens_for`.
         engines: Which to try; all of `ENGINES` if None.
+        test: The test part of the program's task, if it is loaded already.
 
     Returns:
         The certificate with one comparison per engine, stopped at its first difference.
@@ -185,7 +194,7 @@ def verify(
         DataError: data_dir lacks the data of the task, or they are damaged.
         ConfigError: data_dir is no folder.
     """
-    source, parts = tokens_for(program, data_dir)
+    source, parts = tokens_for(program, data_dir, test)
     tried = [make() for make in ENGINES.values()] if engines is None else engines
     comparisons = tuple(_compared(engine, program, parts) for engine in tried)
     streams, tokens = sum(len(part) for part in parts), max(part.shape[1] for part in parts)
@@ -213,25 +222,26 @@ def prove(program: Program) -> tuple[NodeProof, ...]:
 
 
 def tokens_for(
-    program: Program, data_dir: Path | None = None
+    program: Program, data_dir: Path | None = None, test: Split | None = None
 ) -> tuple[str, tuple[np.ndarray, ...]]:
     """Generated sequences, after real ones of the program's task where these are at hand.
 
-    Data are at hand if the task is bundled, or in `data_dir`, or in the folder that NS4D_DATA
-    names: nothing is downloaded.
+    Data are at hand if they are given as `test`, or the task is bundled, or in `data_dir`, or in
+    the folder that NS4D_DATA names: nothing is downloaded.
 
     Returns:
         Where they come from, and parts of shape (b, l, i): raw tokens, messages.
     """
-    real, made = _real(program, data_dir), generated(program)
+    test = _at_hand(program, data_dir) if test is None else test
+    real, made = _real(program, test), generated(program)
     if real is None:
         return "generated", (made,)
     source = f"from the middle of test sequences of {program.metadata.task}; generated"
     return source, (real, made)
 
 
-def _real(program: Program, data_dir: Path | None) -> Float64[np.ndarray, "b l i"] | None:
-    """Raw tokens of the task, or None where they are not at hand."""
+def _at_hand(program: Program, data_dir: Path | None) -> Split | None:
+    """The test part of the task, or None."""
     from ns4d.data import TASKS
     from ns4d.data.tasks import DATA_VARIABLE
 
@@ -239,13 +249,17 @@ def _real(program: Program, data_dir: Path | None) -> Float64[np.ndarray, "b l i
     if task is None or not (task.bundled or data_dir or os.environ.get(DATA_VARIABLE)):
         return None
     try:
-        test = data_of(program, data_dir).test
+        return data_of(program, data_dir).test
     except (DataError, ImportError):
         # Nobody named this folder, and `pip install ns4d` brings no scikit-learn for the digits.
         if data_dir is not None:
             raise
         return None
-    if test.tokens.shape[2] != program.inputs:
+
+
+def _real(program: Program, test: Split | None) -> Float64[np.ndarray, "b l i"] | None:
+    """Raw tokens, or None if there are none of the program's size."""
+    if test is None or test.tokens.shape[2] != program.inputs:
         return None
     # The middle: the first rows of a handwritten digit are blank. Raw bytes would pass for
     # messages; equation (0) takes real numbers.

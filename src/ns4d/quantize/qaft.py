@@ -21,6 +21,7 @@ from torch.nn import functional
 
 from ns4d.data import Dataset
 from ns4d.engines import Engine
+from ns4d.environment import environment
 from ns4d.errors import ConfigError, RangeError
 from ns4d.model import Network
 from ns4d.program import Program
@@ -45,6 +46,7 @@ from ns4d.train.display import Display
 from ns4d.train.evaluate import evaluate_tensors
 from ns4d.train.interrupt import Interrupt, interrupted
 from ns4d.train.journal import Journal
+from ns4d.train.loop import device_name
 from ns4d.train.optimizer import build_optimizer, set_rates
 from ns4d.train.resume import find_checkpoint
 from ns4d.train.step import TrainingStep
@@ -199,8 +201,10 @@ class _Session:
             "kind": "start",
             "step": 0,
             "recipe": self.recipe.plain(),
+            "device": device_name(self.device),
             "threads": torch.get_num_threads(),
             "torch": torch.__version__,
+            "environment": environment(),
             "float_accuracy": evaluate_tensors(self.teacher, held, 128).accuracy,
             "start_accuracy": self._accuracy(self.teacher),
             "progress": asdict(self.progress),

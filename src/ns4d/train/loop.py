@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from ns4d.data import Dataset
+from ns4d.environment import environment
 from ns4d.errors import ConfigError, TrainingError
 from ns4d.model import Network
 from ns4d.train.allocator import keep_freed_memory
@@ -316,17 +317,18 @@ class _Session:
                 "step": self.progress.step,
                 "recipe": to_plain(self.recipe),
                 "parameters": self.network.parameter_count,
-                "device": _device_name(self.device),
+                "device": device_name(self.device),
                 "threads": torch.get_num_threads(),
                 "processes": self.processes.count,
                 "torch": torch.__version__,
-                "python": platform.python_version(),
+                "environment": environment(),
                 "progress": asdict(self.progress),
             }
         )
 
 
-def _device_name(device: torch.device) -> str:
+def device_name(device: torch.device) -> str:
+    """What computes, for journals."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return platform.processor() or platform.machine()

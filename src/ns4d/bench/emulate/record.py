@@ -15,8 +15,8 @@ from ns4d.bench.emulate.elsewhere import elsewhere
 from ns4d.bench.emulate.measure import measure
 from ns4d.bench.emulate.targets import TARGETS, Target
 from ns4d.bench.emulate.toolchain import Toolchain, toolchains
-from ns4d.bench.environment import environment
 from ns4d.bench.program_data import data_of
+from ns4d.environment import environment
 from ns4d.errors import ConfigError
 from ns4d.program import Program, load
 
