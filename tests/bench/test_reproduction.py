@@ -12,7 +12,7 @@ import pytest
 from ns4d.bench import verify
 from ns4d.bench.published import ROWS, TASKS
 from ns4d.bench.reproduce import chosen, reproduce_all
-from ns4d.bench.reproduction import QUICK, plain_row, require_card, row_of
+from ns4d.bench.reproduction import QUICK, is_variant, plain_row, require_card, row_of
 from ns4d.bench.reproduction_report import accuracy_table, cost_rows, models_table, tables
 from ns4d.errors import ConfigError, DataError
 from ns4d.loihi2.comparison import PAPER_ROWS, Item
@@ -81,10 +81,11 @@ def test_the_validation_part_chooses_among_models_of_a_task(done):
     """The test part, on which another one is better, does not."""
     (record,) = done.records
 
-    def model(validation: float, test: float, fine_tuned: bool, quick: bool = False):
+    def model(validation: float, test: float, fine_tuned: bool, quick=False, variant=False):
         figures = {"task": "smnist", "integer_accuracy": test, "float_accuracy": test / 2}
         figures = record["figures"] | figures | {"fine_tuned": fine_tuned}
-        return {"figures": figures, "quick": quick, "validation_accuracy": validation}
+        chosen = {"variant": variant, "validation_accuracy": validation}
+        return {"figures": figures, "quick": quick, **chosen}
 
     records = [model(0.8, 0.6, False), model(0.7, 0.9, False), model(0.1, 1.0, True, quick=True)]
     for order in (records, records[::-1]):
@@ -95,6 +96,23 @@ def test_the_validation_part_chooses_among_models_of_a_task(done):
             "ns4d, after QAFT": "100.00 %",
         }
         assert "quick" in table.title
+    table = accuracy_table([*records, model(0.9, 0.4, False, variant=True)])
+    assert {row[0]: row[1] for row in table.rows[-5:]} == {
+        "ns4d, full precision": "30.00 %",
+        "ns4d, after PTQ": "60.00 %",
+        "ns4d, after QAFT": "100.00 %",
+        "ns4d variant, full precision": "20.00 %",
+        "ns4d variant, after PTQ": "40.00 %",
+    }
+
+
+def test_a_network_with_residuals_is_a_variant(done):
+    (record,) = done.records
+    assert record["variant"] is False
+    published = find("scifar-large").card.recipe["model"]  # with batch norm, which folds
+    assert not is_variant(published)
+    for other in ({"residual": True}, {"mixer": "linear"}, {"nonlinearity": "gelu"}):
+        assert is_variant({**published, **other})
 
 
 def test_the_record_has_the_accuracy_that_selected_the_network(done):
@@ -117,7 +135,7 @@ def test_our_costs_stand_beside_the_papers_for_its_task_only(done):
     assert {row.item for row in rows} == set(Item)
     assert {row.origin for row in rows} == {"simulated", "measured"}
     tuned = {**ours, "figures": {**ours["figures"], "fine_tuned": True}}
-    assert cost_rows([ours, tuned]) == cost_rows([ours])
+    assert cost_rows([ours, tuned, {**ours, "variant": True}]) == cost_rows([ours])
 
 
 @pytest.mark.parametrize("row", PAPER_ROWS)

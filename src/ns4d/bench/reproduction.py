@@ -61,6 +61,7 @@ class Reproduction:
         """For a record in JSON, from which all tables are made."""
         return {
             "model": self.entry.name,
+            "variant": is_variant(self.entry.card.recipe["model"]),
             "validation_accuracy": selected_accuracy(self.entry),
             "quick": self.quick,
             "figures": self.figures,
@@ -70,6 +71,11 @@ class Reproduction:
             "rows": [plain_row(row) for row in self.rows],
             "environment": environment(),
         }
+
+
+def is_variant(model: Mapping[str, Any]) -> bool:
+    """Whether the network of a recipe is not the paper's, with batch norm folded."""
+    return bool(model["residual"]) or (model["nonlinearity"], model["mixer"]) != ("relu", "relu")
 
 
 def selected_accuracy(entry: Entry) -> float:

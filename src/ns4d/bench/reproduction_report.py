@@ -21,23 +21,32 @@ from ns4d.zoo import find
 
 Record = Mapping[str, Any]
 BENCHMARK = "scifar"
-# Name of our row -> which figure, whether of the fine-tuned programs.
+# Our row: its name, which figure, whether of the fine-tuned programs, of variants of the network.
 OURS = (
-    ("ns4d, full precision", "float_accuracy", False),
-    ("ns4d, after PTQ", "integer_accuracy", False),
-    ("ns4d, after QAFT", "integer_accuracy", True),
+    ("ns4d, full precision", "float_accuracy", False, False),
+    ("ns4d, after PTQ", "integer_accuracy", False, False),
+    ("ns4d, after QAFT", "integer_accuracy", True, False),
+    ("ns4d variant, full precision", "float_accuracy", False, True),
+    ("ns4d variant, after PTQ", "integer_accuracy", False, True),
 )
 
 
 def accuracy_table(records: Sequence[Record]) -> Table:
-    """Every published row, then ours: the float networks, their programs by either way."""
+    """Every published row, then ours: the float networks, their programs by either way.
+
+    Variants, networks that are not the paper's, have rows of their own, if there are any.
+    """
     columns = ("model", *TASKS, "integers", "number is")
     rows = [
         (row.model, *(row.of(task) for task in TASKS), _yes(row.integer), "published")
         for row in ROWS
     ]
-    for name, key, fine_tuned in OURS:
-        found = [each for each in records if each["figures"]["fine_tuned"] == fine_tuned]
+    for name, key, *kind in OURS:
+        found = [
+            each for each in records if [each["figures"]["fine_tuned"], each["variant"]] == kind
+        ]
+        if kind[1] and not found:
+            continue
         ours = (_accuracy(found, task, key) for task in TASKS)
         rows.append((name, *ours, _yes(key == "integer_accuracy"), "measured"))
     title = "Accuracy on the official test parts"
@@ -95,7 +104,8 @@ def cost_rows(records: Sequence[Record]) -> tuple[Row, ...]:
     ours = [
         record
         for record in records
-        if record["figures"]["task"] == BENCHMARK and not record["figures"]["fine_tuned"]
+        if record["figures"]["task"] == BENCHMARK
+        and not (record["figures"]["fine_tuned"] or record["variant"])
     ]
     return (*PAPER_ROWS, *(row_of(plain) for record in ours for plain in record["rows"]))
 
