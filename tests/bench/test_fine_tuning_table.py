@@ -101,8 +101,14 @@ def test_without_records_the_document_says_so(tmp_path: Path) -> None:
     ],
 )
 def test_a_command_gives_back_its_recipe(
-    base: Arithmetic, options: Options, rate: float, monkeypatch: pytest.MonkeyPatch
+    base: Arithmetic,
+    options: Options,
+    rate: float,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("RUN").mkdir()
     network = Network(tiny_recipe().model)
     arithmetic = with_widths(base, weight_bits=5, state_bits=20)
     recipe = qaft_recipe(
