@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ns4d.bench import verify
@@ -14,8 +15,10 @@ from ns4d.bench.published import ROWS, TASKS
 from ns4d.bench.reproduce import chosen, reproduce_all
 from ns4d.bench.reproduction import QUICK, is_variant, plain_row, require_card, row_of
 from ns4d.bench.reproduction_report import accuracy_table, cost_rows, models_table, tables
+from ns4d.data import load_task
 from ns4d.errors import ConfigError, DataError
 from ns4d.loihi2.comparison import PAPER_ROWS, Item
+from ns4d.program import load
 from ns4d.train.journal import epochs_of, read_journal
 from ns4d.zoo import Card, find
 
@@ -150,6 +153,25 @@ def test_another_figure_than_the_cards_is_an_error(done, field):
     figures[field] -= 1
     with pytest.raises(DataError, match="digits-mini"):
         require_card(find("digits-mini"), figures)
+
+
+def test_missing_data_show_before_the_first_measurement(tmp_path):
+    lines: list[str] = []
+    entries = [find("digits-mini"), find("smnist-small")]
+    with pytest.raises(DataError, match="mnist"):
+        reproduce_all(entries, tmp_path / "out", tmp_path, False, lambda *_: None, lines.append)
+    assert lines == []
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_test_part_that_is_loaded_gives_the_tokens(monkeypatch):
+    """Also where `verify` by itself would find no data: downloaded ones."""
+    monkeypatch.delenv("NS4D_DATA", raising=False)
+    program, split = load(find("smnist-small").program), load_task("digits").test
+    source, parts = verify.tokens_for(program, test=split)
+    assert source == "from the middle of test sequences of smnist; generated"
+    assert np.array_equal(parts[0], split.tokens[: verify.STREAMS, : verify.TOKENS])
+    assert verify.tokens_for(program)[0] == "generated"
 
 
 def test_models_are_chosen_by_task():
