@@ -11,7 +11,6 @@ import pytest
 
 from ns4d.bench import sweep as module
 from ns4d.bench.operations import count_operations, has_shift_drive, stored_bytes
-from ns4d.bench.quantization import quantize_run
 from ns4d.bench.runs import LoadedRun
 from ns4d.bench.sweep import AXES, EXAMINED, Sweep, front, label, read_rows, run_sweep, write_sweep
 from ns4d.bench.sweep_report import sweep_table, tasks_table, write_sweep_report
@@ -23,6 +22,7 @@ from ns4d.program import Program
 from ns4d.quantize import OBSERVERS, Options, post_training_quantize
 from ns4d.quantize.compare import stream_split
 from ns4d.quantize.fidelity import fidelity
+from ns4d.quantize.ptq import quantize_keeping
 from ns4d.train.recipes import RECIPES
 from quantize_networks import make_dataset, make_network
 
@@ -181,7 +181,7 @@ def test_a_row_says_where_precision_is_lost(few: None, tmp_path: Path) -> None:
     rows = run_sweep(plan, RUN, tmp_path / "sweep.jsonl")["configurations"]
     split = RUN.dataset.validation.select(np.arange(EXAMINED))
     for row, arithmetic in zip(rows, plan.configurations(), strict=True):
-        made = quantize_run(RUN.network, RUN.dataset, arithmetic, plan.options, 64, {})
+        made = quantize_keeping(RUN.network, RUN.dataset, arithmetic, plan.options, 64, {})
         nodes = fidelity(made.folded, made.scales, made.program, split)
         assert row["scores_db"] == nodes[-1].snr_db
         assert row["worst_drop_db"] == max(node.drop_db for node in nodes[1:])

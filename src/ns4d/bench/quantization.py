@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,26 +14,13 @@ from ns4d.bench.report import Picture, Report, write_report
 from ns4d.bench.tables import Table, percent
 from ns4d.data import Dataset
 from ns4d.environment import environment
-from ns4d.model import Network
-from ns4d.numerics import Arithmetic
-from ns4d.program import Program, to_text
-from ns4d.program.metadata import Scalar
-from ns4d.quantize import Options, Scales, build_program, calibrate, fold_batch_norm
+from ns4d.program import to_text
 from ns4d.quantize.fidelity import NodeFidelity, fidelity, worst_node
-from ns4d.quantize.ptq import calibration_facts, calibration_split, noted_options
+from ns4d.quantize.ptq import Quantized, calibration_split
 from ns4d.quantize.saturation import NodeSaturation, count_saturation
 
 # The reference's equations count what is clipped: enough sequences to see it, few enough to wait.
 INSPECTED = 16
-
-
-@dataclass(frozen=True)
-class Quantized:
-    """A program with what it was made from."""
-
-    folded: Network
-    scales: Scales
-    program: Program
 
 
 @dataclass(frozen=True)
@@ -82,36 +68,11 @@ class Inspection:
         }
 
 
-def quantize_run(
-    network: Network,
-    dataset: Dataset,
-    arithmetic: Arithmetic,
-    options: Options,
-    sequences: int,
-    provenance: Mapping[str, Scalar],
-) -> Quantized:
-    """`post_training_quantize`, with what it throws away.
-
-    Args:
-        network: The trained network.
-        dataset: Its task.
-        arithmetic: Widths and roundings.
-        options: How scales are chosen.
-        sequences: How many sequences calibrate them.
-        provenance: Stored in the program.
-    """
-    folded = fold_batch_norm(network)
-    scales = calibrate(folded, dataset, arithmetic, options, sequences)
-    noted = calibration_facts(dataset, sequences) | noted_options(options, arithmetic)
-    facts = {**provenance, **noted}
-    return Quantized(folded, scales, build_program(folded, scales, arithmetic, dataset, facts))
-
-
 def inspect(made: Quantized, dataset: Dataset, sequences: int = INSPECTED) -> Inspection:
     """Compare a program with its network on calibration data.
 
     Args:
-        made: From `quantize_run`.
+        made: From `quantize_keeping`.
         dataset: The task.
         sequences: How many of the calibration sequences.
     """

@@ -180,12 +180,13 @@ def _ptq(
     report: Path | None,
     as_json: bool,
 ) -> tuple[Program, dict[str, Any]]:
-    from ns4d.bench.quantization import inspect, quantize_run, write_quantization_report
+    from ns4d.bench.quantization import inspect, write_quantization_report
     from ns4d.bench.runs import provenance
     from ns4d.bench.tables import print_table
+    from ns4d.quantize.ptq import quantize_keeping
 
     facts = provenance(loaded.network, loaded.recipe)
-    made = quantize_run(loaded.network, loaded.dataset, arithmetic, options, sequences, facts)
+    made = quantize_keeping(loaded.network, loaded.dataset, arithmetic, options, sequences, facts)
     if report is None:
         return made.program, {}
     found = inspect(made, loaded.dataset)

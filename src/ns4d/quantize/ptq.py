@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -22,6 +22,21 @@ from ns4d.train.batches import SplitTensors
 
 CALIBRATION_SEED = 0
 SEQUENCES = 64  # that calibrate, if nobody says how many
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """A program with what it was made from.
+
+    Args:
+        folded: The network without batch norm.
+        scales: Chosen for it.
+        program: Built from both.
+    """
+
+    folded: Network
+    scales: Scales
+    program: Program
 
 
 def post_training_quantize(
@@ -52,11 +67,32 @@ def post_training_quantize(
         ConfigError: If the network has parts that no integer node expresses.
         RangeError: If the states cannot be certified.
     """
+    options, provenance = options or Options(), provenance or {}
+    return quantize_keeping(network, dataset, arithmetic, options, sequences, provenance).program
+
+
+def quantize_keeping(
+    network: Network,
+    dataset: Dataset,
+    arithmetic: Arithmetic,
+    options: Options,
+    sequences: int,
+    provenance: Mapping[str, Scalar],
+) -> Quantized:
+    """`post_training_quantize`, with what that throws away: for those who inspect a program.
+
+    Args:
+        network, dataset, arithmetic, options, sequences, provenance: As there.
+
+    Raises:
+        ConfigError: If the network has parts that no integer node expresses.
+        RangeError: If the states cannot be certified.
+    """
     folded = fold_batch_norm(network)
     scales = calibrate(folded, dataset, arithmetic, options, sequences)
     noted = calibration_facts(dataset, sequences) | noted_options(options, arithmetic)
-    facts = {**(provenance or {}), **noted}
-    return build_program(folded, scales, arithmetic, dataset, facts)
+    facts = {**provenance, **noted}
+    return Quantized(folded, scales, build_program(folded, scales, arithmetic, dataset, facts))
 
 
 def calibrate(
