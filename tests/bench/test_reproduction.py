@@ -183,8 +183,11 @@ def test_models_are_chosen_by_task():
 
 def test_a_quick_look_says_so(data_dir: Path, tmp_path, monkeypatch):
     monkeypatch.setattr(verify, "TOKENS", 12)
+    monkeypatch.delenv("NS4D_DATA", raising=False)
     entry = find("smnist-small")
     found = reproduce_all([entry], tmp_path, data_dir, True, lambda *_: None, lambda line: None)
-    assert found.records[0]["figures"]["test_sequences"] == QUICK
+    (record,) = found.records
+    assert record["figures"]["test_sequences"] == QUICK
+    assert "from the middle of test sequences" in record["compared_on"], "the loaded ones"
     assert "quick look" in found.tables[0].title
     assert isinstance(entry.card, Card)

@@ -15,6 +15,7 @@ from ns4d.bench import loihi2_documents, reproduction_documents, streaming_table
 from ns4d.bench.convolution import ConvolutionCost, convolution_table
 from ns4d.bench.emulate.table import TABLES as EMULATION_TABLES
 from ns4d.bench.fine_tuning_table import fine_tuning_table
+from ns4d.bench.networks_table import networks_table
 from ns4d.bench.records import read_record
 from ns4d.bench.seeds_table import seeds_table
 from ns4d.bench.sweep_report import sweep_table, tasks_table
@@ -116,6 +117,12 @@ def _variants(task: str) -> Callable[[Path], Table]:
     return lambda results: variants_table(read_record(results / f"variants_{task}.json"))
 
 
+def psmnist_networks_table(results: Path) -> Table:
+    """Long trainings of psMNIST."""
+    paths = sorted(results.glob("*/record*.json"))
+    return networks_table("psmnist", ((path.parent.name, read_record(path)) for path in paths))
+
+
 def several_seeds_table(results: Path) -> Table:
     """Mean and spread over seeds of every recipe that has several."""
     return seeds_table(read_record(path) for path in sorted(results.glob("*/record*.json")))
@@ -145,6 +152,7 @@ TABLES: Mapping[str, Callable[[Path], Table]] = {
     "seeds": several_seeds_table,
     "variants-digits": _variants("digits"),
     "variants-psmnist": _variants("psmnist"),
+    "networks-psmnist": psmnist_networks_table,
     "sweep": widths_table,
     "sweep-tasks": fewer_bits_table,
     "fine-tuning": tuned_table,

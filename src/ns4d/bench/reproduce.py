@@ -87,12 +87,12 @@ def reproduce_all(
         progress: Called with the sequences streamed and their total.
         say: Called with a line per model.
     """
-    for folder in dict.fromkeys(entry.folder for entry in entries):
-        load_run(folder, data_dir)  # so that missing data show before the long work
+    folders = {entry.folder for entry in entries}
+    runs = {folder: load_run(folder, data_dir) for folder in folders}  # missing data show at once
     records = []
     for entry in entries:
         say(f"{entry.name}: accuracy, engines, chip, this machine")
-        records.append(reproduce(entry, data_dir, quick, progress).plain())
+        records.append(reproduce(entry, runs[entry.folder], quick, progress).plain())
         text = json.dumps(records[-1], indent=1) + "\n"
         write_atomically(out / f"{entry.name}.json", text.encode())
     made = tables(records)

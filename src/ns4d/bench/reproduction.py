@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ import numpy as np
 from ns4d.bench.loihi2_cpu import cpu_rows
 from ns4d.bench.loihi2_run import Run
 from ns4d.bench.loihi2_run import run as run_on_chip
-from ns4d.bench.runs import LoadedRun, evaluate_run, load_run
+from ns4d.bench.runs import LoadedRun, evaluate_run
 from ns4d.bench.verify import Verification, verify
 from ns4d.data import Split
 from ns4d.environment import environment
@@ -112,7 +111,7 @@ def row_of(plain: Mapping[str, Any]) -> Row:
 
 def reproduce(
     entry: Entry,
-    data_dir: Path | None,
+    run: LoadedRun,
     quick: bool,
     progress: Callable[[int, int], None] | None = None,
 ) -> Reproduction:
@@ -120,7 +119,7 @@ def reproduce(
 
     Args:
         entry: A model on the shelf.
-        data_dir: As in `ns4d.data.load_task`.
+        run: That of its network, `load_run(entry.folder)`.
         quick: Take the first `QUICK` test sequences only, and compare with no card.
         progress: Called with the sequences streamed and their total.
 
@@ -128,10 +127,10 @@ def reproduce(
         What came out.
 
     Raises:
-        DataError: The data are missing or altered, a figure differs from the card's, or an
-            engine gave another integer than the reference.
+        DataError: A figure differs from the card's, or an engine gave another integer than the
+            reference.
     """
-    program, run = load(entry.program), load_run(entry.folder, data_dir)
+    program = load(entry.program)
     if quick:
         run = _first(run, QUICK)
     figures = evaluate_run(run, entry.program, progress)
