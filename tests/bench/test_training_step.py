@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import subprocess
+from dataclasses import replace
 
 import pytest
 import torch
+from torch import Tensor
 
 from ns4d.bench.summary import BenchResult
 from ns4d.bench.textbook import textbook_forward
@@ -14,13 +16,16 @@ from ns4d.bench.training_step import (
     CORES,
     SIZES,
     VARIANTS,
+    Size,
     StepCost,
     _in_new_process,
     command_for,
+    measure,
     variants_on,
 )
 from ns4d.errors import TrainingError
 from ns4d.model import ModelConfig, Network
+from ns4d.train.distributed import Processes
 
 
 def test_the_textbook_computes_the_same_function_with_the_same_gradient() -> None:
@@ -65,9 +70,25 @@ def test_a_process_that_fails_is_quoted() -> None:
 
 
 def test_processes_share_the_cores_of_a_cpu_and_of_nothing_else() -> None:
-    assert set(variants_on("cpu")) - set(variants_on("cuda")) == {"ns4d, a process per core"}
-    command = command_for("small", "ns4d, a process per core", "cpu", 1)
-    assert command[command.index("--nproc-per-node") + 1] == str(CORES)
+    shared = {"ns4d, a process per core", "ns4d, a process per core, bfloat16"}
+    assert set(variants_on("cpu")) - set(variants_on("cuda")) == shared
+    for variant in shared:
+        command = command_for("small", variant, "cpu", 1)
+        assert command[command.index("--nproc-per-node") + 1] == str(CORES)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_only_a_variant_that_says_so_is_in_mixed_precision(variant, monkeypatch) -> None:
+    mixed = []
+
+    def forward(network: Network, tokens: Tensor) -> Tensor:
+        mixed.append(torch.is_autocast_enabled("cpu"))
+        return network(tokens)
+
+    monkeypatch.setitem(VARIANTS, variant, replace(VARIANTS[variant], forward=forward))
+    monkeypatch.setitem(SIZES, "tiny", Size(ModelConfig(1, 2, 4, 2, 1), 2, 16))
+    measure("tiny", variant, "cpu", 1, Processes())
+    assert mixed == [variant.endswith("bfloat16")] * 2
 
 
 def test_ratios_are_to_the_textbook_of_the_same_size() -> None:

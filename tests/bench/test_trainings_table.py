@@ -22,6 +22,7 @@ def results(tmp_path_factory):
         model=tiny_model(dropout=0.25, norm=Norm.BATCH),
         augmentation=Augmentation(shift=1, turn=4.5, flip=True),
         schedule=Schedule(epochs=3),
+        bfloat16=True,
     )
     train(recipe, tiny_dataset(), folder / "second", show=False)
     train(tiny_recipe(), tiny_dataset(), folder / "first", show=False)
@@ -43,7 +44,7 @@ def test_a_row_is_what_the_journal_has(results):
     assert row["augmentation"] == "shift 1, flip, turn 4.5"
     assert (row["dropout"], row["decay"], row["epochs"]) == ("0.25", "0.01", "3")
     assert row["norm"] == "batch"
-    assert row["device"] == "CPU with 1 thread"
+    assert row["device"] == "CPU with 1 thread, bfloat16"
     best = max(epoch["validation_accuracy"] for epoch in epochs)
     assert row["validation, best epoch"] == f"{100 * best:.2f} %"
     assert row["train, last epoch"] == f"{100 * epochs[-1]['train_accuracy']:.2f} %"
@@ -53,6 +54,7 @@ def test_a_row_is_what_the_journal_has(results):
 def test_what_is_off_is_not_shown(results):
     first, _ = (cells(row) for row in trainings_table(results).rows)
     assert (first["augmentation"], first["dropout"], first["norm"]) == ("none", "0", "none")
+    assert first["device"] == "CPU with 1 thread"
 
 
 def test_an_unfinished_training_says_so(results, tmp_path):

@@ -60,11 +60,13 @@ class Variant:
         as_trained: Whether as `ns4d train` does: freed memory is kept, idle threads spin less, CUDA
             replays a graph.
         processes: How many share the batch, one thread each; None is one process with all cores.
+        bfloat16: Whether in mixed precision, as the recipe's setting of that name.
     """
 
     forward: Forward
     as_trained: bool = False
     processes: int | None = None
+    bfloat16: bool = False
 
 
 CORES = torch.get_num_threads()
@@ -73,6 +75,7 @@ VARIANTS = {
     "ns4d, default allocator": Variant(_ours),
     "ns4d": Variant(_ours, as_trained=True),
     "ns4d, a process per core": Variant(_ours, as_trained=True, processes=CORES),
+    "ns4d, a process per core, bfloat16": Variant(_ours, True, CORES, bfloat16=True),
 }
 
 
@@ -131,7 +134,7 @@ def measure(size: str, variant: str, device: str, steps: int, processes: Process
         start = time.perf_counter()
         step()
         times.append(time.perf_counter() - start)
-    (memory,) = processes.total([_peak(device) - before], torch.device(device))
+    (memory,) = processes.total([float(_peak(device) - before)], torch.device(device))
     return StepCost(size, variant, device, statistics.median(times), int(memory))
 
 
@@ -150,7 +153,8 @@ def _training_step(
     size: Size, variant: Variant, device: torch.device, processes: Processes
 ) -> Callable[[], None]:
     torch.manual_seed(0)
-    recipe, graph = Recipe("none", size.model), variant.as_trained and device.type == "cuda"
+    recipe = Recipe("none", size.model, bfloat16=variant.bfloat16)
+    graph = variant.as_trained and device.type == "cuda"
     network = Network(size.model).to(device)
     optimizer = build_optimizer(network, recipe.optimizer, graph)
     parallel = processes.wrap(_Formulation(network, variant.forward))

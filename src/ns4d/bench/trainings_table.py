@@ -35,7 +35,7 @@ def _row(name: str, journal: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     return (
         name,
         f"{started['parameters']:,}",
-        "; ".join(dict.fromkeys(_device(record) for record in journal if "device" in record)),
+        _devices(journal) + (", bfloat16" if recipe.get("bfloat16") else ""),
         recipe["model"]["norm"],
         f"{recipe['model']['dropout']:g}",
         switched_on(recipe["augmentation"]),
@@ -60,6 +60,11 @@ def epochs_done(journal: Sequence[Mapping[str, Any]], recipe: Mapping[str, Any])
 def counted(epochs: int, recipe: Mapping[str, Any]) -> str:
     """A number of epochs, with a plus where the recipe begins with a trained network."""
     return f"+{epochs}" if recipe.get("start") else f"{epochs}"
+
+
+def _devices(journal: Sequence[Mapping[str, Any]]) -> str:
+    """All on which it ran, one after the other."""
+    return "; ".join(dict.fromkeys(_device(record) for record in journal if "device" in record))
 
 
 def _device(record: Mapping[str, Any]) -> str:

@@ -49,7 +49,11 @@ class Processes:
         return batch // self.count
 
     def wrap(self, network: nn.Module) -> nn.Module:
-        """The network with gradients averaged over the processes."""
+        """The network with gradients averaged over the processes.
+
+        Batch norm normalizes by the sequences of its own process; its running averages are those
+        of the first.
+        """
         return nn.parallel.DistributedDataParallel(network) if self.count > 1 else network
 
     def total(self, values: list[float], device: torch.device) -> list[float]:
