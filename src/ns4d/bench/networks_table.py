@@ -8,7 +8,7 @@ from typing import Any
 from ns4d.bench.tables import Table, percent
 from ns4d.bench.trainings_table import epochs_done
 from ns4d.numerics import LOIHI2
-from ns4d.train.journal import epochs_of
+from ns4d.train.journal import selected_accuracy
 from ns4d.train.recipes import RECIPES
 from ns4d.train.settings import to_plain
 
@@ -39,13 +39,9 @@ def networks_table(task: str, records: Iterable[tuple[str, Mapping[str, Any]]]) 
         and record["figures"]["arithmetic"] == LOIHI2.name
         and record["recipe"]["schedule"]["epochs"] >= LONG
     ]
-    wanted.sort(key=lambda pair: _selected(pair[1]))
+    wanted.sort(key=lambda pair: selected_accuracy(pair[1]["journal"]))
     rows = tuple(_row(name, record) for name, record in wanted)
     return Table(f"Long trainings of {task}", COLUMNS, rows)
-
-
-def _selected(record: Mapping[str, Any]) -> float:
-    return max(epoch["validation_accuracy"] for epoch in epochs_of(record["journal"]))
 
 
 def _row(name: str, record: Mapping[str, Any]) -> tuple[str, ...]:
@@ -57,7 +53,7 @@ def _row(name: str, record: Mapping[str, Any]) -> tuple[str, ...]:
         " ".join(changed) or "plain",
         f"{recipe['seed']}",
         epochs_done(record["journal"], recipe),
-        percent(_selected(record)),
+        percent(selected_accuracy(record["journal"])),
         percent(figures["float_accuracy"]),
         percent(figures["integer_accuracy"]),
     )

@@ -87,7 +87,7 @@ def reproduce_all(
         progress: Called with the sequences streamed and their total.
         say: Called with a line per model.
     """
-    folders = {entry.folder for entry in entries}
+    folders = dict.fromkeys(entry.folder for entry in entries)
     runs = {folder: load_run(folder, data_dir) for folder in folders}  # missing data show at once
     records = []
     for entry in entries:

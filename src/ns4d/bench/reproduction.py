@@ -25,7 +25,7 @@ from ns4d.loihi2.comparison import Item, Row, simulated
 from ns4d.loihi2.estimate import Span
 from ns4d.loihi2.mode import Mode
 from ns4d.program import Program, load
-from ns4d.train.journal import epochs_of, read_journal
+from ns4d.train.journal import read_journal, selected_accuracy
 from ns4d.zoo import Entry
 
 QUICK = 500
@@ -61,7 +61,7 @@ class Reproduction:
         return {
             "model": self.entry.name,
             "variant": is_variant(self.entry.card.recipe["model"]),
-            "validation_accuracy": selected_accuracy(self.entry),
+            "validation_accuracy": selected_accuracy(read_journal(self.entry.place)),
             "quick": self.quick,
             "figures": self.figures,
             "equal_integers": {each.engine: each.values for each in self.verified.comparisons},
@@ -75,12 +75,6 @@ class Reproduction:
 def is_variant(model: Mapping[str, Any]) -> bool:
     """Whether the network of a recipe is not the paper's, with batch norm folded."""
     return bool(model["residual"]) or (model["nonlinearity"], model["mixer"]) != ("relu", "relu")
-
-
-def selected_accuracy(entry: Entry) -> float:
-    """Of the epoch that was selected, on the validation part, by the model's journal."""
-    epochs = epochs_of(read_journal(entry.place))
-    return max(epoch["validation_accuracy"] for epoch in epochs)
 
 
 def plain_row(row: Row) -> dict[str, Any]:

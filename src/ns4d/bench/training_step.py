@@ -75,7 +75,9 @@ VARIANTS = {
     "ns4d, default allocator": Variant(_ours),
     "ns4d": Variant(_ours, as_trained=True),
     "ns4d, a process per core": Variant(_ours, as_trained=True, processes=CORES),
-    "ns4d, a process per core, bfloat16": Variant(_ours, True, CORES, bfloat16=True),
+    "ns4d, a process per core, bfloat16": Variant(
+        _ours, as_trained=True, processes=CORES, bfloat16=True
+    ),
 }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ns4d.bench.tables import Table, percent
-from ns4d.train.journal import NAME, epochs_of, read_journal
+from ns4d.train.journal import NAME, epochs_of, read_journal, selected_accuracy
 
 COLUMNS = (
     *("run", "parameters", "device", "norm", "dropout", "augmentation", "decay", "epochs"),
@@ -43,7 +43,7 @@ def _row(name: str, journal: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
         epochs_done(journal, recipe),
         f"{last['seconds'] / len(epochs):.3g}",
         percent(last["train_accuracy"]),
-        percent(max(epoch["validation_accuracy"] for epoch in epochs)),
+        percent(selected_accuracy(journal)),
     )
 
 

@@ -79,6 +79,11 @@ def epochs_of(records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return [record for record in records if record["kind"] == "epoch"]
 
 
+def selected_accuracy(records: Sequence[Mapping[str, Any]]) -> float:
+    """Of the epoch that was selected, on the validation part."""
+    return max(epoch["validation_accuracy"] for epoch in epochs_of(records))
+
+
 def read_journal(folder: Path) -> list[dict[str, Any]]:
     """All complete records of a run; a last line cut by a crash is left out.
 
