@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rich.markup
+import torch
 import typer.main
 
 import ns4d
@@ -84,6 +86,28 @@ def test_training_learns_from_the_network_of_a_run(
     assert taught.teacher == teacher.digest
     assert (taught.model.channels, teacher.recipe.model.channels) == (5, 4)
     assert load_selected(tmp_path / "run" / TEACHER).digest == teacher.digest
+
+
+def test_training_learns_from_a_network_that_pytorch_exported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10))
+    program = torch.export.export(
+        network, (torch.zeros(2, 64, 1),), dynamic_shapes=[{0: torch.export.Dim.DYNAMIC}]
+    )
+    torch.export.save(program, tmp_path / "mine.pt2")
+    command = ("train", "digits", "--teacher", str(tmp_path / "mine.pt2"), *QUICK, "--threads", "1")
+    assert call(*command, "temperature=2", "--out", str(tmp_path / "run"), "--json") == 0
+    assert last_json(capsys)["steps"] == 20
+    recipe = load_selected(tmp_path / "run").recipe
+    content = (tmp_path / "mine.pt2").read_bytes()
+    assert recipe.teacher == hashlib.sha256(content).hexdigest()
+    assert recipe.temperature == 2
+    assert (tmp_path / "run" / TEACHER / "network.pt2").read_bytes() == content
+    (tmp_path / "mine.pt2").write_bytes(content[:1000])
+    assert call(*command, "--out", str(tmp_path / "other")) == 1
+    assert "expected a network written by torch.export.save" in capsys.readouterr().err
+    assert not (tmp_path / "other").exists()
 
 
 def test_quantize_evaluate_show(

@@ -20,6 +20,7 @@ from ns4d.quantize import post_training_quantize
 from ns4d.quantize.qaft_recipe import qaft_recipe
 from ns4d.train.augment import Augmentation
 from ns4d.train.checkpoint import BEST, load_selected
+from ns4d.train.exported import EXPORTED, read_exported
 from ns4d.train.origins import START, TEACHER, copy_selected
 from ns4d.train.recipe import Optimizer, Recipe, Schedule
 from ns4d.train.settings import from_plain
@@ -103,6 +104,23 @@ def test_a_model_that_learnt_from_another_has_that_one_trained_first(again, tmp_
     assert teacher.recipe == load_selected(made.folder).recipe
     assert latest(tmp_path / "shelf/runs/digits-mini-teacher").digest == teacher.digest
     assert not (second.folder / START).exists()
+
+
+def test_a_teacher_that_ns4d_did_not_train_stays_as_it_is(again, tmp_path):
+    """Its file is all there is of it."""
+    made, _ = again
+    flat = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10))
+    program = torch.export.export(
+        flat, (torch.zeros(2, 64, 1),), dynamic_shapes=[{0: torch.export.Dim.DYNAMIC}]
+    )
+    torch.export.save(program, tmp_path / "flat.pt2")
+    network = read_exported(tmp_path / "flat.pt2")
+    recipe = made.card.recipe | {"teacher": network.digest}
+    entry = shortened(tmp_path / "card", recipe=recipe)
+    copy_selected(network.path, entry.folder / TEACHER)
+    second = retrain(entry, tmp_path / "shelf", None, CPU)
+    assert second.card.recipe["teacher"] == network.digest
+    assert (second.folder / TEACHER / EXPORTED).read_bytes() == network.content
 
 
 def test_a_chain_of_beginnings_is_trained_from_its_end(again, tmp_path):

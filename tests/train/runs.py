@@ -13,6 +13,7 @@ from torch import Tensor
 from ns4d.train import Recipe, train
 from ns4d.train.checkpoint import BEST, LATEST, Checkpoint, load_checkpoint
 from ns4d.train.journal import epochs_of, read_journal
+from ns4d.train.origins import Origin
 from train.tiny import tiny_dataset
 
 
@@ -20,7 +21,7 @@ class Stopped(Exception):
     """What ends a training in the middle."""
 
 
-def train_until(steps: int, recipe: Recipe, folder: Path, **origins: Checkpoint) -> None:
+def train_until(steps: int, recipe: Recipe, folder: Path, **origins: Origin) -> None:
     """Train, and stop without a word after so many steps; each has left a checkpoint."""
     calls = 0
 

@@ -49,6 +49,23 @@ def test_the_divergence_is_that_of_kullback_and_leibler():
     assert divergence(random_logits(2), random_logits(2) + 5).abs() < 1e-12
 
 
+@pytest.mark.parametrize("temperature", [0.5, 3.0])
+def test_a_temperature_flattens_both_answers(temperature):
+    q, p = ((random_logits(k) / temperature).exp() for k in (0, 1))
+    q, p = (answers / answers.sum(1, keepdim=True) for answers in (q, p))
+    expected = temperature**2 * (p * (p / q).log()).sum(1).mean()
+    found = divergence(random_logits(0), random_logits(1), temperature)
+    torch.testing.assert_close(found, expected)
+
+
+def test_when_hot_it_is_the_distance_of_the_logits():
+    """Centred, squared, half their mean over the classes (Hinton et al., section 2.1)."""
+    apart = random_logits(0) - random_logits(1)
+    expected = (apart - apart.mean(1, keepdim=True)).square().mean(1).mean() / 2
+    found = divergence(random_logits(0), random_logits(1), 1e4)
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=0.0)
+
+
 @pytest.mark.parametrize("lengths", [None, torch.tensor([16, 3, 1, 16, 9, 12, 2, 5])])
 def test_a_step_descends_from_labels_and_answers(teacher, lengths):
     """Its gradient is that of the sum, written out; the teacher has none and no dropout."""
@@ -139,6 +156,17 @@ def test_a_teacher_of_other_data_is_refused(teacher, tmp_path, other):
 def test_a_weight_without_a_teacher_is_refused():
     with pytest.raises(ConfigError, match=r"expected 1 without a teacher, got 2\.0"):
         replace(restless_recipe(), distillation=2.0)
+
+
+def test_a_temperature_without_a_teacher_is_refused():
+    with pytest.raises(ConfigError, match=r"temperature: expected 1 without a teacher, got 2\.0"):
+        replace(restless_recipe(), temperature=2.0)
+
+
+@pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan"), float("inf")])
+def test_an_impossible_temperature_is_refused(teacher, temperature):
+    with pytest.raises(ConfigError, match="temperature: expected a positive number"):
+        pupil(teacher, temperature=temperature)
 
 
 @pytest.mark.parametrize("weight", [-0.1, float("nan"), float("inf")])

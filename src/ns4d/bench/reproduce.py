@@ -25,8 +25,8 @@ from ns4d.quantize import post_training_quantize
 from ns4d.quantize.qaft_recipe import QaftRecipe
 from ns4d.storage import write_atomically
 from ns4d.train import train
-from ns4d.train.checkpoint import BEST, load_checkpoint, load_selected, network_digest
-from ns4d.train.origins import ORIGINS, START, TEACHER
+from ns4d.train.checkpoint import Checkpoint, load_selected, network_digest
+from ns4d.train.origins import ORIGINS, START, TEACHER, load_origin
 from ns4d.train.recipe import Recipe
 from ns4d.train.settings import from_plain
 from ns4d.zoo import Entry, find, names
@@ -132,8 +132,11 @@ def _train_stages(
         if getattr(recipe, name) is None:
             continue
         first, before = kept / name, folder.with_name(f"{folder.name}-{name}")
-        _train_stages(load_checkpoint(first / BEST).recipe, first, before, data_dir, device)
-        trained[name] = load_selected(before)
+        network = load_origin(first)
+        if isinstance(network, Checkpoint):
+            _train_stages(network.recipe, first, before, data_dir, device)
+            network = load_selected(before)
+        trained[name] = network  # one that ns4d did not train stays as it is
     recipe = replace(recipe, **{name: network.digest for name, network in trained.items()})
     dataset = load_task(recipe.task, data_dir, recipe.permutation)
     start, teacher = trained.get(START), trained.get(TEACHER)

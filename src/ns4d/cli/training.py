@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,7 +22,7 @@ from ns4d.zoo import program_file, run_folder
 if TYPE_CHECKING:
     from ns4d.data import Dataset
     from ns4d.train import Recipe, TrainingResult
-    from ns4d.train.checkpoint import Checkpoint
+    from ns4d.train.origins import Origins
 
 
 @app.command()
@@ -60,7 +59,7 @@ def train(
         Path | None, typer.Option(help="Begin with the network of this run, and its architecture.")
     ] = None,
     teacher: Annotated[
-        Path | None, typer.Option(help="Learn the answers of this run's network, too.")
+        Path | None, typer.Option(help="Learn the answers of this run's network, or .pt2, too.")
     ] = None,
     data_dir: DataDir = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto")] = "auto",
@@ -72,7 +71,7 @@ def train(
     from ns4d.train import train as run_training
     from ns4d.train.distributed import prints
 
-    chosen, origins = device_of(device, threads), _origins(start=start, teacher=teacher)
+    chosen, origins = device_of(device, threads), _origins(start, teacher)
     recipe, dataset = _recipe_and_data(task, overrides, data_dir, origins)
     folder = out or Path("runs") / Path(task).stem
     result = run_training(
@@ -80,20 +79,23 @@ def train(
         dataset,
         folder,
         device=chosen,
-        start=origins.get("start"),
-        teacher=origins.get("teacher"),
+        start=origins.start,
+        teacher=origins.teacher,
         tensorboard=tensorboard,
     )
     if prints():
         print_facts(_summary(result), as_json)
 
 
-def _origins(**runs: Path | None) -> dict[str, Checkpoint]:
-    """The selected networks of the runs that were named."""
+def _origins(start: Path | None, teacher: Path | None) -> Origins:
+    """The networks that were named."""
     from ns4d.train.checkpoint import load_selected
+    from ns4d.train.origins import Origins, load_origin
 
-    named = {name: run for name, run in runs.items() if run is not None}
-    return {name: load_selected(run_folder(run)) for name, run in named.items()}
+    return Origins(
+        None if start is None else load_selected(run_folder(start)),
+        None if teacher is None else load_origin(run_folder(teacher)),
+    )
 
 
 def _summary(result: TrainingResult) -> dict[str, str | int | float]:
@@ -110,7 +112,7 @@ def _recipe_and_data(
     task: str,
     overrides: Sequence[str] | None,
     data_dir: Path | None,
-    origins: Mapping[str, Checkpoint] = MappingProxyType({}),
+    origins: Origins | None = None,
 ) -> tuple[Recipe, Dataset]:
     """The recipe of a task as changed by the user, and the data in its order."""
     from ns4d.data import load_task
@@ -118,9 +120,10 @@ def _recipe_and_data(
     from ns4d.train.recipes import recipe_for
 
     def settled(recipe: Recipe) -> Recipe:
-        recipe = replace(recipe, **{name: network.digest for name, network in origins.items()})
-        if "start" in origins:
-            recipe = replace(recipe, model=origins["start"].recipe.model)
+        if origins is not None and origins.start is not None:
+            recipe = replace(recipe, model=origins.start.recipe.model, start=origins.start.digest)
+        if origins is not None and origins.teacher is not None:
+            recipe = replace(recipe, teacher=origins.teacher.digest)
         return override(recipe, overrides or [])
 
     if task in RECIPES:  # a mistyped setting is told before data are fetched

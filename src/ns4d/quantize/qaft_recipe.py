@@ -92,6 +92,7 @@ def qaft_recipe(
         start=None,  # the origin says it
         teacher=None,  # it is the origin
         distillation=1.0,
+        temperature=1.0,
         bfloat16=False,
     )
     origin = network_digest(network)

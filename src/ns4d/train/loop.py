@@ -29,10 +29,11 @@ from ns4d.train.diagnose import non_finite_error
 from ns4d.train.display import Display
 from ns4d.train.distributed import Processes, join_processes
 from ns4d.train.evaluate import Evaluation, evaluate_tensors
+from ns4d.train.exported import ExportedTeacher
 from ns4d.train.interrupt import Interrupt, interrupted
 from ns4d.train.journal import Journal
 from ns4d.train.optimizer import build_optimizer, set_rates
-from ns4d.train.origins import Origins, find_origins
+from ns4d.train.origins import Origin, Origins, find_origins
 from ns4d.train.recipe import Recipe
 from ns4d.train.resume import find_checkpoint
 from ns4d.train.settings import to_plain
@@ -63,7 +64,7 @@ def train(
     *,
     device: torch.device | None = None,
     start: Checkpoint | None = None,
-    teacher: Checkpoint | None = None,
+    teacher: Origin | None = None,
     hooks: Sequence[Hook] = (),
     checkpoint_seconds: float = 60.0,
     tensorboard: bool = False,
@@ -155,6 +156,9 @@ class _Session:
         self.per_epoch = len(self.train_part) // self.batch
         self.steps = self.per_epoch * recipe.schedule.epochs
         teacher = build_teacher(recipe, origins.teacher, dataset.digest, device)
+        if isinstance(teacher, ExportedTeacher):
+            tokens, _, lengths = self.train_part.batch(torch.arange(self.share, device=device))
+            teacher.require_answers(tokens, lengths, recipe.model.classes)
         self.progress = self._resume(dataset.digest, origins)
         self.settled = self.progress.step
         self.settle_steps = SETTLE_STEPS if device.type == "cuda" else 1

@@ -12,13 +12,16 @@ from pathlib import Path
 
 from ns4d.errors import ConfigError
 from ns4d.storage import write_atomically
-from ns4d.train.checkpoint import BEST, Checkpoint, load_checkpoint
+from ns4d.train.checkpoint import BEST, Checkpoint, load_checkpoint, load_selected
+from ns4d.train.exported import EXPORTED, SUFFIX, ExportedNetwork, read_exported
 from ns4d.train.journal import NAME as JOURNAL
 from ns4d.train.recipe import Recipe
 
 START, TEACHER = "start", "teacher"
 ORIGINS = (START, TEACHER)  # fields of a recipe, which name the networks by their digests
 ABSENT = {START: "random weights", TEACHER: "no network"}
+
+Origin = Checkpoint | ExportedNetwork
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Origins:
     """
 
     start: Checkpoint | None = None
-    teacher: Checkpoint | None = None
+    teacher: Origin | None = None
 
     def keep(self, run: Path) -> None:
         """Copy them into a run's folder, with what their own folders keep of their trainings.
@@ -48,7 +51,8 @@ class Origins:
             if network is None:
                 continue
             copy_selected(network.path, run / name)
-            if load_checkpoint(run / name / BEST).digest != network.digest:
+            kept = load_kept(run / name)
+            if kept is None or kept.digest != network.digest:
                 raise ConfigError(
                     str(network.path),
                     expected=f"the network {network.digest[:12]}, as a moment ago",
@@ -58,22 +62,48 @@ class Origins:
 
 
 def find_origins(
-    recipe: Recipe, run: Path, start: Checkpoint | None, teacher: Checkpoint | None
+    recipe: Recipe, run: Path, start: Checkpoint | None, teacher: Origin | None
 ) -> Origins:
     """The networks given, and those that the recipe names and the run has kept already.
 
     Raises:
         ArtefactError: If a kept one cannot be read.
     """
-    found = {START: start, TEACHER: teacher}
-    for name, given in found.items():
-        kept = run / name / BEST
-        if given is None and getattr(recipe, name) is not None and kept.exists():
-            found[name] = load_checkpoint(kept)
-    return Origins(found[START], found[TEACHER])
+    if start is None and recipe.start is not None and (run / START / BEST).exists():
+        start = load_checkpoint(run / START / BEST)
+    if teacher is None and recipe.teacher is not None:
+        teacher = load_kept(run / TEACHER)
+    return Origins(start, teacher)
 
 
-def require_named(name: str, recipe: Recipe, given: Checkpoint | None) -> None:
+def load_kept(folder: Path) -> Origin | None:
+    """The network of a folder `start` or `teacher`; None if there is none.
+
+    Raises:
+        ArtefactError: If it cannot be read.
+    """
+    if (folder / BEST).exists():
+        return load_checkpoint(folder / BEST)
+    exported = folder / EXPORTED
+    return read_exported(exported) if exported.exists() else None
+
+
+def load_origin(path: Path) -> Origin:
+    """A network to learn from: the selected one of a run, or a file that PyTorch exported.
+
+    Args:
+        path: Folder of a run, one of its checkpoint files, or an exported network (`.pt2`), also
+            the folder in which a run keeps it.
+
+    Raises:
+        ArtefactError: If it cannot be read.
+    """
+    if path.suffix == SUFFIX:
+        return read_exported(path)
+    return load_kept(path) or load_selected(path)
+
+
+def require_named(name: str, recipe: Recipe, given: Origin | None) -> None:
     """Refuse an origin other than the one that a recipe names.
 
     Args:
@@ -91,7 +121,7 @@ def require_named(name: str, recipe: Recipe, given: Checkpoint | None) -> None:
             name,
             expected=f"{texts[0]}, as the recipe says",
             got=texts[1],
-            fix=f"Name its run, --{name} RUN; in Python set recipe.{name} to the digest, too.",
+            fix=f"Name it, --{name} RUN; in Python set recipe.{name} to the digest, too.",
         )
 
 
@@ -99,17 +129,21 @@ def copy_selected(network: Path, run: Path) -> None:
     """Copy the network of a run with its journal and its origins; replaces what was there.
 
     Args:
-        network: The checkpoint file of the network, in the folder of its run.
+        network: The checkpoint file of the network, in the folder of its run; or the file of an
+            exported one, which has neither journal nor origins.
         run: The folder that gets them; may lie in that of the network.
 
     Raises:
         ArtefactError: If a checkpoint cannot be read.
     """
-    if network.resolve() == (run / BEST).resolve():
+    name = EXPORTED if network.suffix == SUFFIX else BEST
+    if network.resolve() == (run / name).resolve():
         return
     files = _read(network)  # all of them, before anything is written
-    for name in ORIGINS:
-        shutil.rmtree(run / name, ignore_errors=True)
+    for origin in ORIGINS:
+        shutil.rmtree(run / origin, ignore_errors=True)
+    for old in {BEST, EXPORTED, JOURNAL} - {str(path) for path in files}:
+        (run / old).unlink(missing_ok=True)
     # The network itself comes last: where it is, the copy is whole.
     for path, content in reversed(files.items()):
         write_atomically(run / path, content)
@@ -117,12 +151,14 @@ def copy_selected(network: Path, run: Path) -> None:
 
 def _read(network: Path) -> dict[Path, bytes]:
     """The network, its journal, its origins: content by place in the folder of a run."""
+    if network.suffix == SUFFIX:
+        return {Path(EXPORTED): read_exported(network).content}
     recipe, folder = load_checkpoint(network).recipe, network.parent
     files = {Path(BEST): network.read_bytes()}
     if (folder / JOURNAL).exists():
         files[Path(JOURNAL)] = (folder / JOURNAL).read_bytes()
     for name in ORIGINS:
-        kept = folder / name / BEST
-        if getattr(recipe, name) is not None and kept.exists():
-            files |= {name / path: content for path, content in _read(kept).items()}
+        kept = load_kept(folder / name)
+        if getattr(recipe, name) is not None and kept is not None:
+            files |= {name / path: content for path, content in _read(kept.path).items()}
     return files

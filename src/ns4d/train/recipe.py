@@ -85,7 +85,9 @@ class Recipe:
             random weights.
         teacher: Digest of the network whose answers are learnt beside the labels, if any.
         distillation: Weight of the divergence from the teacher's answers.
-        bfloat16: Mixed precision for the linear maps; the SSM stays in float32.
+        temperature: That at which the answers are compared; see `ns4d.train.teacher`.
+        bfloat16: Mixed precision for the linear maps, also the teacher's; the SSM stays in
+            float32.
 
     Raises:
         ConfigError: If a value is impossible.
@@ -103,6 +105,7 @@ class Recipe:
     start: str | None = None
     teacher: str | None = None
     distillation: float = 1.0
+    temperature: float = 1.0
     bfloat16: bool = False
 
     def __post_init__(self) -> None:
@@ -114,3 +117,6 @@ class Recipe:
         _require("distillation", 0 <= weight < math.inf, "0 or a positive number", weight)
         alone = self.teacher is None
         _require("distillation", not alone or weight == 1, "1 without a teacher", weight)
+        heat = self.temperature
+        _require("temperature", 0 < heat < math.inf, "a positive number", heat)
+        _require("temperature", not alone or heat == 1, "1 without a teacher", heat)

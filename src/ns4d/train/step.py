@@ -96,15 +96,16 @@ class TrainingStep:
         """The step itself, operation by operation."""
         tokens, labels, lengths = batch
         recipe = self._recipe
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=recipe.bfloat16):
+        mixed = torch.autocast(self._device.type, torch.bfloat16, enabled=recipe.bfloat16)
+        with mixed:
             logits = self._network(tokens, lengths)
-        loss = functional.cross_entropy(
-            logits.float(), labels, label_smoothing=recipe.label_smoothing
-        )
+        logits = logits.float()
+        loss = functional.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
         if self._teacher is not None:
-            with torch.no_grad():
+            with torch.no_grad(), mixed:
                 wanted = self._teacher(tokens, lengths)
-            loss = loss + recipe.distillation * divergence(logits.float(), wanted)
+            distance = divergence(logits, wanted.float(), recipe.temperature)
+            loss = loss + recipe.distillation * distance
         self.learn(loss, logits, labels)
 
     def learn(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
