@@ -65,6 +65,13 @@ def test_the_recipes_own_network_is_plain(record):
     assert dict(zip(COLUMNS, row, strict=True))["network"] == "plain"
 
 
+def test_a_teacher_is_told(record):
+    taught = changed(record, "recipe", teacher="0" * 64)
+    taught = changed(taught, "recipe.model", dropout=0.25)
+    (row,) = networks_table("digits", [("mine", taught)]).rows
+    assert dict(zip(COLUMNS, row, strict=True))["network"] == "dropout=0.25 with a teacher"
+
+
 def test_the_order_is_that_of_validation_whatever_the_test_part_says(record):
     best_on_test = changed(selecting(record, 0.5), "figures", integer_accuracy=1.0)
     assert runs(selecting(record, 0.7), best_on_test, selecting(record, 0.6)) == [

@@ -109,13 +109,14 @@ def test_the_validation_part_chooses_among_models_of_a_task(done):
     }
 
 
-def test_a_network_with_residuals_is_a_variant(done):
+def test_another_network_is_a_variant_and_so_is_one_that_had_a_teacher(done):
     (record,) = done.records
     assert record["variant"] is False
-    published = find("scifar-large").card.recipe["model"]  # with batch norm, which folds
+    published = find("scifar-large").card.recipe  # with batch norm, which folds
     assert not is_variant(published)
     for other in ({"residual": True}, {"mixer": "linear"}, {"nonlinearity": "gelu"}):
-        assert is_variant({**published, **other})
+        assert is_variant({**published, "model": published["model"] | other})
+    assert is_variant({**published, "teacher": "0" * 64})
 
 
 def test_the_record_has_the_accuracy_that_selected_the_network(done):

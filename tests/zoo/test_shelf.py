@@ -15,7 +15,7 @@ from ns4d.quantize.qaft_folder import folder_of
 from ns4d.train import Recipe
 from ns4d.train.checkpoint import BEST, load_selected
 from ns4d.train.journal import epochs_of, read_journal
-from ns4d.train.origins import START
+from ns4d.train.origins import START, TEACHER, load_origin
 from ns4d.train.settings import from_plain
 from ns4d.zoo import find, load, names, program_file, run_folder
 from ns4d.zoo import shelf as shelf_module
@@ -63,20 +63,27 @@ def test_a_card_says_what_the_program_is(entry):
 
 def test_the_networks_that_it_came_from_are_kept(entry):
     """Back to random weights, each named by the recipe of the one after it."""
-    stages, folder = [load_selected(entry.folder).recipe], entry.folder
+    stages, folder, taught = [load_selected(entry.folder).recipe], entry.folder, set()
     assert stages[0] == from_plain(Recipe, entry.card.recipe)
     while stages[-1].start is not None:
         folder = folder / START
         assert load_selected(folder).digest == stages[-1].start
         assert len(epochs_of(read_journal(folder))) <= load_selected(folder).recipe.schedule.epochs
         stages.append(load_selected(folder).recipe)
-    assert all(stage.teacher is None for stage in stages)
+    for depth, stage in enumerate(stages):
+        place = f"{START}/" * depth + TEACHER
+        if stage.teacher is not None:
+            teacher = load_origin(entry.folder / place)
+            assert teacher.digest == stage.teacher
+            taught.add(f"{place}/{teacher.path.name}")
     kept = {
-        path.relative_to(entry.folder).as_posix() for path in entry.folder.rglob("*.safetensors")
+        path.relative_to(entry.folder).as_posix()
+        for kind in ("*.safetensors", "*.pt2")
+        for path in entry.folder.rglob(kind)
     }
     stages_kept = {f"{START}/" * k + BEST for k in range(len(stages))}
     tuned = {f"{shelf_module.QAFT}/{BEST}"} if f"{entry.folder.name}-qaft" in names() else set()
-    assert kept == stages_kept | tuned
+    assert kept == stages_kept | tuned | taught
 
 
 def test_the_network_that_it_was_fine_tuned_to_is_kept(entry):

@@ -117,10 +117,12 @@ def _variants(task: str) -> Callable[[Path], Table]:
     return lambda results: variants_table(read_record(results / f"variants_{task}.json"))
 
 
-def psmnist_networks_table(results: Path) -> Table:
-    """Long trainings of psMNIST."""
-    paths = sorted(results.glob("*/record*.json"))
-    return networks_table("psmnist", ((path.parent.name, read_record(path)) for path in paths))
+def _networks(task: str) -> Callable[[Path], Table]:
+    def table(results: Path) -> Table:
+        paths = sorted(results.glob("*/record*.json"))
+        return networks_table(task, ((path.parent.name, read_record(path)) for path in paths))
+
+    return table
 
 
 def several_seeds_table(results: Path) -> Table:
@@ -152,7 +154,8 @@ TABLES: Mapping[str, Callable[[Path], Table]] = {
     "seeds": several_seeds_table,
     "variants-digits": _variants("digits"),
     "variants-psmnist": _variants("psmnist"),
-    "networks-psmnist": psmnist_networks_table,
+    "networks-psmnist": _networks("psmnist"),
+    "networks-scifar": _networks("scifar"),
     "sweep": widths_table,
     "sweep-tasks": fewer_bits_table,
     "fine-tuning": tuned_table,

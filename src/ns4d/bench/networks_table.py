@@ -48,6 +48,8 @@ def _row(name: str, record: Mapping[str, Any]) -> tuple[str, ...]:
     recipe, figures = record["recipe"], record["figures"]
     usual = to_plain(RECIPES[recipe["task"]].model)
     changed = [f"{key}={value}" for key, value in recipe["model"].items() if usual[key] != value]
+    if recipe.get("teacher") is not None:
+        changed.append("with a teacher")
     return (
         name,
         " ".join(changed) or "plain",

@@ -60,7 +60,7 @@ class Reproduction:
         """For a record in JSON, from which all tables are made."""
         return {
             "model": self.entry.name,
-            "variant": is_variant(self.entry.card.recipe["model"]),
+            "variant": is_variant(self.entry.card.recipe),
             "validation_accuracy": selected_accuracy(read_journal(self.entry.place)),
             "quick": self.quick,
             "figures": self.figures,
@@ -72,9 +72,12 @@ class Reproduction:
         }
 
 
-def is_variant(model: Mapping[str, Any]) -> bool:
-    """Whether the network of a recipe is not the paper's, with batch norm folded."""
-    return bool(model["residual"]) or (model["nonlinearity"], model["mixer"]) != ("relu", "relu")
+def is_variant(recipe: Mapping[str, Any]) -> bool:
+    """Whether a network is not the paper's, with batch norm folded, or had a teacher."""
+    model = recipe["model"]
+    if recipe.get("teacher") is not None or model["residual"]:
+        return True
+    return (model["nonlinearity"], model["mixer"]) != ("relu", "relu")
 
 
 def plain_row(row: Row) -> dict[str, Any]:
