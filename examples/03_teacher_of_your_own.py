@@ -1,4 +1,4 @@
-"""A teacher of your own: any PyTorch network that maps tokens (b, l, i) to logits (b, classes).
+"""A teacher of your own: a PyTorch network that maps tokens (b, l, i) to logits (b, classes).
 
 A convolutional network sees a whole image at once, which the state-space model that learns from
 it reads pixel by pixel. Run it on the bundled digits, or at full size:
@@ -35,7 +35,7 @@ def convolution(inputs: int, outputs: int, pool: int = 1) -> nn.Sequential:
 
 
 class Teacher(nn.Module):
-    """Three blocks of two 3x3 convolutions, each at half the resolution of the one before."""
+    """Seven 3x3 convolutions; every second one halves the resolution."""
 
     def __init__(self, inputs: int, classes: int, order: Tensor) -> None:
         super().__init__()

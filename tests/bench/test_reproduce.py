@@ -21,7 +21,7 @@ from ns4d.quantize.qaft_recipe import qaft_recipe
 from ns4d.train.augment import Augmentation
 from ns4d.train.checkpoint import BEST, load_selected
 from ns4d.train.exported import EXPORTED, read_exported
-from ns4d.train.origins import START, TEACHER, copy_selected
+from ns4d.train.origins import START, TEACHER, Origins, copy_selected
 from ns4d.train.recipe import Optimizer, Recipe, Schedule
 from ns4d.train.settings import from_plain
 from ns4d.zoo import Entry, find
@@ -117,10 +117,14 @@ def test_a_teacher_that_ns4d_did_not_train_stays_as_it_is(again, tmp_path):
     network = read_exported(tmp_path / "flat.pt2")
     recipe = made.card.recipe | {"teacher": network.digest}
     entry = shortened(tmp_path / "card", recipe=recipe)
-    copy_selected(network.path, entry.folder / TEACHER)
+    Origins(teacher=network).keep(entry.folder)
     second = retrain(entry, tmp_path / "shelf", None, CPU)
     assert second.card.recipe["teacher"] == network.digest
     assert (second.folder / TEACHER / EXPORTED).read_bytes() == network.content
+    exchanged = shortened(tmp_path / "exchanged", recipe=recipe | {"teacher": "0" * 64})
+    Origins(teacher=network).keep(exchanged.folder)
+    with pytest.raises(ConfigError, match=rf"expected the network {'0' * 12}"):
+        retrain(exchanged, tmp_path / "other", None, CPU)
 
 
 def test_a_chain_of_beginnings_is_trained_from_its_end(again, tmp_path):

@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -14,7 +15,7 @@ from torch.nn import functional
 from ns4d.data import Dataset
 from ns4d.errors import ArtefactError, ConfigError
 from ns4d.model import Network
-from ns4d.train import Recipe, train
+from ns4d.train import Recipe, Schedule, train
 from ns4d.train.checkpoint import BEST, load_selected
 from ns4d.train.exported import EXPORTED, ExportedNetwork, read_exported
 from ns4d.train.optimizer import build_optimizer
@@ -142,14 +143,15 @@ def test_a_copy_takes_it_along_and_leaves_nothing_of_another(exported, finished,
     assert [path.name for path in inner.iterdir()] == [EXPORTED]
     copy_selected(finished / BEST, inner)
     assert not (inner / EXPORTED).exists()
-    copy_selected(tmp_path / "one" / TEACHER / EXPORTED, inner)
+    Origins(teacher=exported).keep(tmp_path / "two" / START)
     assert [path.name for path in inner.iterdir()] == [EXPORTED]
 
 
-def test_a_file_that_has_changed_since_is_refused(exported, tmp_path):
+def test_what_is_kept_is_what_was_read(exported, tmp_path):
+    """Though another file has its name by now."""
     file = export(tmp_path / "other.pt2", Flat())
-    with pytest.raises(ConfigError, match=r"expected the network .*, as a moment ago"):
-        Origins(teacher=replace(exported, path=file)).keep(tmp_path / "run")
+    Origins(teacher=replace(exported, path=file)).keep(tmp_path / "run")
+    assert load_origin(tmp_path / "run" / TEACHER).digest == exported.digest
 
 
 def test_another_than_the_recipe_s_is_refused(exported, tmp_path):
@@ -159,11 +161,35 @@ def test_another_than_the_recipe_s_is_refused(exported, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+class Pair(Flat):
+    """Answers with more than logits."""
+
+    def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        return super().forward(tokens), tokens
+
+
+def normed() -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.BatchNorm1d(LENGTH), nn.Linear(LENGTH, CLASSES))
+
+
+def dropped() -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(LENGTH, CLASSES), nn.Dropout(0.5))
+
+
 REFUSED = {
-    "classes": (lambda path: export(path, Flat(outputs=5)), r"got \(8, 5\), finite"),
-    "values": (lambda path: export(path, Flat(scale=math.nan)), r"got \(8, 3\), not finite"),
-    "length": (lambda path: export(path, nn.Linear(1, CLASSES), length=5), "got "),
-    "batch": (lambda path: export(path, Flat(), batch=3), "got "),
+    "classes": (lambda path: export(path, Flat(outputs=5)), r"\(8, 5\), finite"),
+    "values": (lambda path: export(path, Flat(scale=math.nan)), r"\(8, 3\), not finite"),
+    "two": (lambda path: export(path, Pair()), "a tuple"),
+    "length": (lambda path: export(path, nn.Linear(1, CLASSES), length=5), "AssertionError"),
+    "batch": (lambda path: export(path, Flat(), batch=3), "AssertionError"),
+    "learning": (
+        lambda path: export(path, normed()),
+        r"others with every call\. Call its eval",
+    ),
+    "dropout": (
+        lambda path: export(path, dropped()),
+        r"others with every call\. Call its eval",
+    ),
 }
 
 
@@ -171,10 +197,58 @@ REFUSED = {
 def test_what_does_not_answer_is_refused(tmp_path, case):
     make, complaint = REFUSED[case]
     network = read_exported(make(tmp_path / "bad.pt2"))
-    expected = rf"bad\.pt2: expected finite logits \(8, 3\) for tokens \(8, 16, 1\), {complaint}"
+    expected = (
+        rf"bad\.pt2: expected finite logits \(8, 3\), .* tokens \(8, 16, 1\), got {complaint}"
+    )
     with pytest.raises(ConfigError, match=expected):
         train(pupil(network), tiny_dataset(), tmp_path / "run", teacher=network, show=False)
     assert not (tmp_path / "run").exists()
+
+
+def test_what_batch_norm_and_dropout_do_after_eval_is_no_change(tmp_path):
+    for make in (normed, dropped):
+        network = read_exported(export(tmp_path / "good.pt2", make().eval()))
+        recipe, folder = pupil(network, schedule=Schedule(epochs=1)), tmp_path / make.__name__
+        train(recipe, tiny_dataset(), folder, teacher=network, show=False)
+        assert load_selected(folder).recipe.teacher == network.digest
+
+
+class Precise(Flat):
+    """Its program says that the product is float32."""
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return super().forward(tokens).float()
+
+
+def test_it_is_tried_in_the_precision_of_the_training(tmp_path):
+    network = read_exported(export(tmp_path / "precise.pt2", Precise()))
+    with pytest.raises(ConfigError, match=r"precise\.pt2: expected finite logits .*dtype"):
+        recipe = pupil(network, bfloat16=True)
+        train(recipe, tiny_dataset(), tmp_path / "mixed", teacher=network, show=False)
+    assert not (tmp_path / "mixed").exists()
+    train(pupil(network), tiny_dataset(), tmp_path / "plain", teacher=network, show=False)
+
+
+def test_a_file_may_have_any_name(exported, tmp_path):
+    (tmp_path / "mine.bin").write_bytes(exported.content)
+    network = load_origin(tmp_path / "mine.bin")
+    train(pupil(network), tiny_dataset(), tmp_path / "run", teacher=network, show=False)
+    assert load_origin(tmp_path / "run" / TEACHER).digest == exported.digest
+
+
+def test_no_changed_byte_goes_unnoticed(exported, tmp_path):
+    """In the headers of the archive, where damage has many names, and in what they describe."""
+    generator = np.random.default_rng(0)
+    size, path = len(exported.content), tmp_path / "changed.pt2"
+    ends = [*range(0, 200, 7), *range(size - 400, size, 7)]
+    for place in [*ends, *generator.integers(0, size, 40)]:
+        content = bytearray(exported.content)
+        content[place] ^= 1 << generator.integers(8)
+        path.write_bytes(content)
+        try:
+            assert read_exported(path).digest != exported.digest
+        except ArtefactError as error:
+            assert "expected a network written by torch.export.save" in str(error)
 
 
 @pytest.mark.parametrize("damage", ["missing", "empty", "foreign", "truncated", "altered"])
@@ -195,10 +269,8 @@ def test_a_file_that_is_none_is_refused(exported, tmp_path, damage):
 
 def test_an_archive_without_a_network_is_refused(tmp_path):
     torch.save(torch.zeros(3), tmp_path / "tensor.pt2")
-    network = read_exported(tmp_path / "tensor.pt2")
-    with pytest.raises(ArtefactError, match=r"tensor\.pt2: expected a network written by torch"):
-        train(pupil(network), tiny_dataset(), tmp_path / "run", teacher=network, show=False)
-    assert not (tmp_path / "run").exists()
+    with pytest.raises(ArtefactError, match=r"tensor\.pt2: .*got an archive of something else"):
+        read_exported(tmp_path / "tensor.pt2")
 
 
 def uneven() -> Dataset:
@@ -222,5 +294,8 @@ def test_lengths_are_told_where_sequences_have_them(tmp_path):
     torch.testing.assert_close(answers, Masked()(tokens, lengths))
     recipe = pupil(network)
     train(recipe, uneven(), tmp_path / "run", teacher=network, show=False)
-    with pytest.raises(ConfigError, match="expected finite logits"):
+    with pytest.raises(ConfigError, match=r"tokens \(8, 16, 1\), got"):
         train(recipe, tiny_dataset(), tmp_path / "even", teacher=network, show=False)
+    flat = read_exported(export(tmp_path / "flat.pt2", Flat()))
+    with pytest.raises(ConfigError, match=r"tokens \(8, 16, 1\) and lengths \(8,\), got"):
+        train(pupil(flat), uneven(), tmp_path / "uneven", teacher=flat, show=False)

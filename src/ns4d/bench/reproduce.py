@@ -106,6 +106,8 @@ def reproduce_all(
 def retrain(entry: Entry, shelf: Path, data_dir: Path | None, device: torch.device) -> Entry:
     """Make a model again from nothing but its card: train, quantize, evaluate, shelve.
 
+    A teacher that ns4d did not train stays as it is.
+
     Args:
         entry: The shipped model; a fine-tuned one after that of its network.
         shelf: Where the new one goes, its run below `runs`; a training found there goes on.
@@ -126,7 +128,7 @@ def retrain(entry: Entry, shelf: Path, data_dir: Path | None, device: torch.devi
 def _train_stages(
     recipe: Recipe, kept: Path, folder: Path, data_dir: Path | None, device: torch.device
 ) -> None:
-    """Train by a recipe, and before that each of its origins, by the recipe kept for that."""
+    """Train by a recipe, and before that each of its origins that has one, by that."""
     trained = {}
     for name in ORIGINS:
         if getattr(recipe, name) is None:
@@ -136,8 +138,9 @@ def _train_stages(
         if isinstance(network, Checkpoint):
             _train_stages(network.recipe, first, before, data_dir, device)
             network = load_selected(before)
-        trained[name] = network  # one that ns4d did not train stays as it is
-    recipe = replace(recipe, **{name: network.digest for name, network in trained.items()})
+        trained[name] = network
+    again = {name: made.digest for name, made in trained.items() if isinstance(made, Checkpoint)}
+    recipe = replace(recipe, **again)
     dataset = load_task(recipe.task, data_dir, recipe.permutation)
     start, teacher = trained.get(START), trained.get(TEACHER)
     train(recipe, dataset, folder, device=device, start=start, teacher=teacher)

@@ -59,7 +59,7 @@ def train(
         Path | None, typer.Option(help="Begin with the network of this run, and its architecture.")
     ] = None,
     teacher: Annotated[
-        Path | None, typer.Option(help="Learn the answers of this run's network, or .pt2, too.")
+        Path | None, typer.Option(help="Learn the answers of a run's network, or of a .pt2, too.")
     ] = None,
     data_dir: DataDir = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto")] = "auto",

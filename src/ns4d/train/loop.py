@@ -38,7 +38,7 @@ from ns4d.train.recipe import Recipe
 from ns4d.train.resume import find_checkpoint
 from ns4d.train.settings import to_plain
 from ns4d.train.start import begin
-from ns4d.train.step import Batch, TrainingStep
+from ns4d.train.step import Batch, TrainingStep, precision_of
 from ns4d.train.teacher import build_teacher
 
 SETTLE_STEPS = 50  # on CUDA; a step that waits for the device costs it a pause
@@ -158,7 +158,8 @@ class _Session:
         teacher = build_teacher(recipe, origins.teacher, dataset.digest, device)
         if isinstance(teacher, ExportedTeacher):
             tokens, _, lengths = self.train_part.batch(torch.arange(self.share, device=device))
-            teacher.require_answers(tokens, lengths, recipe.model.classes)
+            precision = precision_of(recipe, device)
+            teacher.require_answers(tokens, lengths, recipe.model.classes, precision)
         self.progress = self._resume(dataset.digest, origins)
         self.settled = self.progress.step
         self.settle_steps = SETTLE_STEPS if device.type == "cuda" else 1

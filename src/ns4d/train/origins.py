@@ -1,7 +1,8 @@
 """What a run came from: the network it began with, the network it learnt from.
 
 A run keeps each of them, with its journal, in a folder of its own, `start` and `teacher`, which
-has such folders itself if that network came from others, and so on to random weights.
+has such folders itself if that network came from others, and so on to random weights. Of a teacher
+that ns4d did not train there is nothing but its file.
 """
 
 from __future__ import annotations
@@ -43,16 +44,18 @@ class Origins:
             run: The folder.
 
         Raises:
-            ConfigError: If a file is not that of the network any more.
+            ConfigError: If a checkpoint is not that of the network any more.
             ArtefactError: If one cannot be read.
         """
         for name in ORIGINS:
             network = getattr(self, name)
             if network is None:
                 continue
+            if isinstance(network, ExportedNetwork):
+                _write({Path(EXPORTED): network.content}, run / name)
+                continue
             copy_selected(network.path, run / name)
-            kept = load_kept(run / name)
-            if kept is None or kept.digest != network.digest:
+            if load_checkpoint(run / name / BEST).digest != network.digest:
                 raise ConfigError(
                     str(network.path),
                     expected=f"the network {network.digest[:12]}, as a moment ago",
@@ -92,13 +95,13 @@ def load_origin(path: Path) -> Origin:
     """A network to learn from: the selected one of a run, or a file that PyTorch exported.
 
     Args:
-        path: Folder of a run, one of its checkpoint files, or an exported network (`.pt2`), also
-            the folder in which a run keeps it.
+        path: Folder of a run, one of its checkpoint files, or the file of an exported network;
+            also the folder in which a run keeps either.
 
     Raises:
         ArtefactError: If it cannot be read.
     """
-    if path.suffix == SUFFIX:
+    if path.suffix == SUFFIX or (path.is_file() and path.suffix != Path(BEST).suffix):
         return read_exported(path)
     return load_kept(path) or load_selected(path)
 
@@ -121,7 +124,7 @@ def require_named(name: str, recipe: Recipe, given: Origin | None) -> None:
             name,
             expected=f"{texts[0]}, as the recipe says",
             got=texts[1],
-            fix=f"Name it, --{name} RUN; in Python set recipe.{name} to the digest, too.",
+            fix=f"Name it by --{name}; in Python set recipe.{name} to the digest, too.",
         )
 
 
@@ -129,17 +132,18 @@ def copy_selected(network: Path, run: Path) -> None:
     """Copy the network of a run with its journal and its origins; replaces what was there.
 
     Args:
-        network: The checkpoint file of the network, in the folder of its run; or the file of an
-            exported one, which has neither journal nor origins.
+        network: The checkpoint file of the network, in the folder of its run.
         run: The folder that gets them; may lie in that of the network.
 
     Raises:
         ArtefactError: If a checkpoint cannot be read.
     """
-    name = EXPORTED if network.suffix == SUFFIX else BEST
-    if network.resolve() == (run / name).resolve():
-        return
-    files = _read(network)  # all of them, before anything is written
+    if network.resolve() != (run / BEST).resolve():
+        _write(_read(network), run)  # reads all of them before it writes anything
+
+
+def _write(files: dict[Path, bytes], run: Path) -> None:
+    """Put a network's files in place of another's; the network itself comes first among them."""
     for origin in ORIGINS:
         shutil.rmtree(run / origin, ignore_errors=True)
     for old in {BEST, EXPORTED, JOURNAL} - {str(path) for path in files}:
@@ -151,14 +155,16 @@ def copy_selected(network: Path, run: Path) -> None:
 
 def _read(network: Path) -> dict[Path, bytes]:
     """The network, its journal, its origins: content by place in the folder of a run."""
-    if network.suffix == SUFFIX:
-        return {Path(EXPORTED): read_exported(network).content}
     recipe, folder = load_checkpoint(network).recipe, network.parent
     files = {Path(BEST): network.read_bytes()}
     if (folder / JOURNAL).exists():
         files[Path(JOURNAL)] = (folder / JOURNAL).read_bytes()
     for name in ORIGINS:
         kept = load_kept(folder / name)
-        if getattr(recipe, name) is not None and kept is not None:
+        if getattr(recipe, name) is None or kept is None:
+            continue
+        if isinstance(kept, ExportedNetwork):
+            files[Path(name) / EXPORTED] = kept.content
+        else:
             files |= {name / path: content for path, content in _read(kept.path).items()}
     return files

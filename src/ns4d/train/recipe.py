@@ -86,8 +86,8 @@ class Recipe:
         teacher: Digest of the network whose answers are learnt beside the labels, if any.
         distillation: Weight of the divergence from the teacher's answers.
         temperature: That at which the answers are compared; see `ns4d.train.teacher`.
-        bfloat16: Mixed precision for the linear maps, also the teacher's; the SSM stays in
-            float32.
+        bfloat16: Mixed precision for the linear maps, and for what PyTorch's autocast lowers in a
+            teacher; the SSM stays in float32.
 
     Raises:
         ConfigError: If a value is impossible.

@@ -96,13 +96,12 @@ class TrainingStep:
         """The step itself, operation by operation."""
         tokens, labels, lengths = batch
         recipe = self._recipe
-        mixed = torch.autocast(self._device.type, torch.bfloat16, enabled=recipe.bfloat16)
-        with mixed:
+        with precision_of(recipe, self._device):
             logits = self._network(tokens, lengths)
         logits = logits.float()
         loss = functional.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
         if self._teacher is not None:
-            with torch.no_grad(), mixed:
+            with torch.no_grad(), precision_of(recipe, self._device):
                 wanted = self._teacher(tokens, lengths)
             distance = divergence(logits, wanted.float(), recipe.temperature)
             loss = loss + recipe.distillation * distance
@@ -166,6 +165,11 @@ class TrainingStep:
             graph.replay()
 
         return replay
+
+
+def precision_of(recipe: Recipe, device: torch.device) -> torch.autocast:
+    """In which networks answer during a training: that which learns, and its teacher."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=recipe.bfloat16)
 
 
 def _copy(batch: Batch) -> Batch:

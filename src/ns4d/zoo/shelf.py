@@ -4,7 +4,8 @@
                 card.json            see `ns4d.zoo.card`
                 best.safetensors     the float network that it comes from
                 metrics.jsonl        the journal of its training
-                start/, teacher/     the runs of what it began with, what it learnt from
+                start/, teacher/     the runs of what it began with, what it learnt from; of a
+                                     teacher that ns4d did not train its file alone
                 qaft/                the model NAME-qaft: program, card, fine-tuned network, journal
 
 A model's folder is a run to `ns4d evaluate`, also for the fine-tuned program of its network; so is
