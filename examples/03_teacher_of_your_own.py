@@ -4,7 +4,7 @@ A convolutional network sees a whole image at once, which the state-space model 
 it reads pixel by pixel. Run it on the bundled digits, or at full size:
 
     python examples/03_teacher_of_your_own.py
-    python examples/03_teacher_of_your_own.py scifar --epochs 30 --out runs/teacher.pt2
+    python examples/03_teacher_of_your_own.py scifar --epochs 26 --out runs/teacher.pt2
 
 It learns the train part alone and prints its accuracy on the validation part.
 """

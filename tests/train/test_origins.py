@@ -56,6 +56,7 @@ def test_a_copy_into_its_own_folder_is_one_copy(child):
 def test_what_the_recipe_does_not_name_is_not_taken_along(finished, tmp_path):
     shutil.copytree(finished, tmp_path / "run")
     shutil.copytree(finished, tmp_path / "run" / TEACHER)  # left over from something else
+    (tmp_path / "run" / TEACHER / BEST).write_bytes(b"damaged, which is nobody's concern")
     copy_selected(tmp_path / "run" / BEST, tmp_path / "copy")
     assert not (tmp_path / "copy" / TEACHER).exists()
 

@@ -138,9 +138,8 @@ def _train_stages(
         if isinstance(network, Checkpoint):
             _train_stages(network.recipe, first, before, data_dir, device)
             network = load_selected(before)
+            recipe = replace(recipe, **{name: network.digest})
         trained[name] = network
-    again = {name: made.digest for name, made in trained.items() if isinstance(made, Checkpoint)}
-    recipe = replace(recipe, **again)
     dataset = load_task(recipe.task, data_dir, recipe.permutation)
     start, teacher = trained.get(START), trained.get(TEACHER)
     train(recipe, dataset, folder, device=device, start=start, teacher=teacher)

@@ -85,10 +85,15 @@ def load_kept(folder: Path) -> Origin | None:
     Raises:
         ArtefactError: If it cannot be read.
     """
-    if (folder / BEST).exists():
-        return load_checkpoint(folder / BEST)
-    exported = folder / EXPORTED
-    return read_exported(exported) if exported.exists() else None
+    kept = _kept_file(folder)
+    if kept is None:
+        return None
+    return read_exported(kept) if kept.name == EXPORTED else load_checkpoint(kept)
+
+
+def _kept_file(folder: Path) -> Path | None:
+    files = (folder / name for name in (BEST, EXPORTED))
+    return next((file for file in files if file.exists()), None)
 
 
 def load_origin(path: Path) -> Origin:
@@ -155,16 +160,14 @@ def _write(files: dict[Path, bytes], run: Path) -> None:
 
 def _read(network: Path) -> dict[Path, bytes]:
     """The network, its journal, its origins: content by place in the folder of a run."""
+    if network.name == EXPORTED:
+        return {Path(EXPORTED): read_exported(network).content}
     recipe, folder = load_checkpoint(network).recipe, network.parent
     files = {Path(BEST): network.read_bytes()}
     if (folder / JOURNAL).exists():
         files[Path(JOURNAL)] = (folder / JOURNAL).read_bytes()
     for name in ORIGINS:
-        kept = load_kept(folder / name)
-        if getattr(recipe, name) is None or kept is None:
-            continue
-        if isinstance(kept, ExportedNetwork):
-            files[Path(name) / EXPORTED] = kept.content
-        else:
-            files |= {name / path: content for path, content in _read(kept.path).items()}
+        kept = _kept_file(folder / name)
+        if getattr(recipe, name) is not None and kept is not None:
+            files |= {name / path: content for path, content in _read(kept).items()}
     return files
